@@ -41,7 +41,7 @@ fn report(info: &PanicHookInfo) -> String {
     let place = info
         .location()
         .map_or_else(String::new, |l| format!("{}:{}", l.file(), l.line()));
-    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> = super::line().iter().map(|a| a.to_string_lossy().into_owned()).collect();
     text(&message, &place, &arguments)
 }
 

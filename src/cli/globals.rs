@@ -76,7 +76,7 @@ impl Globals {
     pub(super) fn words(&self) -> Vec<String> {
         match &self.host {
             Some(host) => host.words().to_vec(),
-            None => std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+            None => super::line().iter().map(|a| a.to_string_lossy().into_owned()).collect(),
         }
     }
 

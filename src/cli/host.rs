@@ -29,6 +29,40 @@ pub struct Host {
     printed: Mutex<String>,
     said: Mutex<String>,
     words: Vec<String>,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+    piece: Option<Piece>,
+    trained: Mutex<Option<Trained>>,
+}
+
+/// One seed of one trial of a search in one rung: work that may be done by another process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Number of the trial, from 1.
+    pub trial: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Number of the rung, from 0.
+    pub rung: usize,
+    /// Where its training stands; `None` before its first step.
+    pub checkpoint: Option<Vec<u8>>,
+}
+
+/// What came of a [`Piece`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trained {
+    /// Its score, as it stands in the run of the search.
+    pub score: Vec<u8>,
+    /// Where its training stands now; `None` if it could not begin.
+    pub checkpoint: Option<Vec<u8>>,
+}
+
+/// Other processes that do pieces of a search, each by a command of the same words in which the host asks for that piece
+/// ([`Host::of_piece`]).
+pub trait Elsewhere: std::fmt::Debug + Send + Sync {
+    /// Hands out a piece; `number` names it in [`Elsewhere::ended`]. Leaves the work ([`crate::leave`]) where that fails.
+    fn begin(&self, number: usize, piece: &Piece);
+    /// The pieces that have come back since the last call: pairs of number and what came of it. Does not wait.
+    fn ended(&self) -> Vec<(usize, Trained)>;
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -36,14 +70,45 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Host {
-    /// The host of a command of these words, without the program's name.
-    pub fn new(words: &[String]) -> Arc<Host> {
+    /// The host of a command of these words, without the program's name; the pieces of a search are done `elsewhere`, if that is there.
+    pub fn new(words: &[String], elsewhere: Option<Arc<dyn Elsewhere>>) -> Arc<Host> {
         Arc::new(Host {
             words: std::iter::once("econc".to_string())
                 .chain(words.iter().cloned())
                 .collect(),
+            elsewhere,
             ..Host::default()
         })
+    }
+
+    /// The host of a search of these words, of which only this piece is done.
+    pub fn of_piece(words: &[String], piece: Piece) -> Arc<Host> {
+        let host = Host::new(words, None);
+        Arc::new(Host {
+            words: host.words.clone(),
+            piece: Some(piece),
+            ..Host::default()
+        })
+    }
+
+    /// Who does the pieces of a search, if others do.
+    pub(super) fn elsewhere(&self) -> Option<&dyn Elsewhere> {
+        self.elsewhere.as_deref()
+    }
+
+    /// The only piece of a search that is done, if that is asked.
+    pub(super) fn piece(&self) -> Option<&Piece> {
+        self.piece.as_ref()
+    }
+
+    /// Hands over what came of the piece.
+    pub(super) fn hand_over(&self, trained: Trained) {
+        *locked(&self.trained) = Some(trained);
+    }
+
+    /// What came of the piece, once the command has ended.
+    pub fn trained(&self) -> Option<Trained> {
+        locked(&self.trained).take()
     }
 
     /// What was printed and said so far, taken away.

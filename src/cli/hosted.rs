@@ -6,7 +6,7 @@
 
 use super::globals::Globals;
 use super::host::locked;
-pub use super::host::{Host, Lent, Named, Outside, Standing};
+pub use super::host::{Elsewhere, Host, Lent, Named, Outside, Piece, Standing, Trained};
 use super::screen::{Screen, failed_in_json};
 use super::{Cli, Exit, Failure, bug, memory, parse, run, stop, unread};
 use crate::diag::Diagnostic;
@@ -30,6 +30,12 @@ pub struct Outcome {
     pub printed: String,
     /// Its messages as they would have been shown, also with `--json`.
     pub said: String,
+}
+
+/// Says how econc is started as a process of its own: what `reproduce` runs its commands by. `words` are the program and its first
+/// arguments; the first call holds.
+pub fn started_by(words: Vec<String>) {
+    let _ = super::PROGRAM.set(words);
 }
 
 /// Commands at work in this process, and whether they are to stop.

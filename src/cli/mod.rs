@@ -37,6 +37,7 @@ pub mod meter;
 mod methods;
 mod new;
 mod pace;
+pub mod played;
 mod ranges;
 mod reproduce;
 mod results;
@@ -69,6 +70,7 @@ use screen::Screen;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// A language for economies, and the program that solves them and certifies the solution.
 #[derive(Parser)]
@@ -234,14 +236,39 @@ fn not_begun(d: &Diagnostic) -> bool {
     refused(d) || (misuse(d) && !unwritten(d)) || unsupported.contains(&d.code.as_str())
 }
 
+/// The command line of this process, program first, where it is not the one that the system gives (a script of another language).
+static LINE: OnceLock<Vec<String>> = OnceLock::new();
+/// How econc is started as a process of its own, where it is not the program that runs.
+static PROGRAM: OnceLock<Vec<String>> = OnceLock::new();
+
+/// The command line, program first.
+fn line() -> Vec<OsString> {
+    match LINE.get() {
+        Some(words) => words.iter().map(OsString::from).collect(),
+        None => std::env::args_os().collect(),
+    }
+}
+
+/// Runs the program on `words`, without its name, in a process that is there for nothing else; returns its exit status.
+pub fn main_of(words: Vec<String>) -> u8 {
+    let line = std::iter::once("econc".to_string()).chain(words).collect();
+    // A second call in one process finds the first line: it is there for one.
+    let _ = LINE.set(line);
+    status()
+}
+
 /// Runs the program on the process's arguments and returns its exit status.
 pub fn main() -> ExitCode {
-    let json = std::env::args_os().take_while(|a| a != "--").any(|a| a == "--json");
+    ExitCode::from(status())
+}
+
+fn status() -> u8 {
+    let json = line().iter().take_while(|a| *a != "--").any(|a| a == "--json");
     // Before there is a second thread: how much each may take is said here.
     memory::limit(None, json);
     bug::install(json);
     stop::listen(json);
-    let (cli, effects) = match parse(std::env::args_os()) {
+    let (cli, effects) = match parse(line().into_iter()) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Without arguments the help is shown, as an error.
@@ -257,18 +284,18 @@ pub fn main() -> ExitCode {
             }
             if json && !fine {
                 screen::json_failure(2, &[unread(&error)]);
-                return ExitCode::from(2);
+                return 2;
             }
             if !help {
                 screen::plain_failure(&unread(&error));
-                return ExitCode::from(2);
+                return 2;
             }
             let printed = error.print().and_then(|()| std::io::stdout().flush());
             let lost = printed.err().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
             if let Some(e) = &lost {
                 screen::plain_failure(&screen::unprinted(e));
             }
-            return ExitCode::from(if fine && lost.is_none() { 0 } else { 2 });
+            return if fine && lost.is_none() { 0 } else { 2 };
         }
     };
     if let Some(bytes) = cli.globals.memory {
@@ -290,7 +317,7 @@ pub fn main() -> ExitCode {
             failure.exit
         }
     };
-    ExitCode::from(screen.closed_with(exit).code())
+    screen.closed_with(exit).code()
 }
 
 /// A command line that cannot be read, as a message.

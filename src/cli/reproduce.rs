@@ -190,8 +190,15 @@ fn output(words: &[String], folder: &Path, typed: &str) -> Result<Value, Diagnos
             .note(why)
             .hint(format!("to see it alone, in {}:  {typed}", folder.display()))
     };
-    let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
-    let child = Command::new(program)
+    let mut child = match super::PROGRAM.get().and_then(|p| p.split_first()) {
+        Some((program, first)) => {
+            let mut child = Command::new(program);
+            child.args(first);
+            child
+        }
+        None => Command::new(std::env::current_exe().map_err(|e| failed(e.to_string()))?),
+    };
+    let child = child
         .args(words)
         .arg("--json")
         .current_dir(folder)

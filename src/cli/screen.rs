@@ -11,7 +11,6 @@ use crate::diag::{Diagnostic, Severity, render};
 use crate::report::lines;
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 /// The terminal, or what stands for it.
@@ -210,12 +209,12 @@ pub(super) fn json_failure(exit: u8, diagnostics: &[Diagnostic]) {
     let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
 }
 
-/// Prints in JSON which program this is, and of which version.
-pub(super) fn json_version() -> ExitCode {
+/// Prints in JSON which program this is, and of which version; the exit status.
+pub(super) fn json_version() -> u8 {
     let value = serde_json::json!({ "program": "econc", "version": env!("CARGO_PKG_VERSION") });
     match std::io::stdout().write_all(format!("{value:#}\n").as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(2),
-        _ => ExitCode::SUCCESS,
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => 2,
+        _ => 0,
     }
 }
 

@@ -1,8 +1,10 @@
 //! `econc tune`: search over the options of a learner; writes a run directory, resumable at any moment.
 
 use super::asked::{ASKED_BY_TUNE as ASKED, SearchMethod, TrainOptions, TuneOptions};
-use super::course::{Job, open};
+use super::course::{Job, compile, open};
 use super::globals::{Globals, whole};
+use super::host::Piece;
+use super::meter::Meter;
 use super::screen::Screen;
 use super::source::Source;
 use super::{Exit, Failure, effects, session, train, training, tuning};
@@ -119,6 +121,11 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     training::other_parameters_of_a_run(&options.train)?;
     let source = Source::read(file)?;
     let globals = &super::scenario::with_its_numbers(&source, globals, options.train.scenario.as_deref())?;
+    if let Some(piece) = globals.host.as_ref().and_then(|h| h.piece()) {
+        return a_piece(piece, &options, &source, globals, screen);
+    }
+    let elsewhere = globals.host.as_ref().and_then(|h| h.elsewhere());
+    let workers = globals.workers();
     session::run_on(
         ACTION,
         &[],
@@ -131,7 +138,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 .map_err(|e| vec![Diagnostic::error("E0951", "the options cannot be written").note(e.to_string())])?;
             let job = Job {
                 action: ACTION,
-                settings: tuning::settings(compiled, &options, globals.workers())?,
+                settings: tuning::settings(compiled, &options, if elsewhere.is_some() { 0 } else { workers })?,
                 members: None,
                 files: vec![(ASKED, asked)],
                 ..Job::default()
@@ -140,9 +147,32 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         },
         |compiled, meter, run| {
             let options = for_one_agent(&compiled.model, &options).map_err(|d| vec![d])?;
-            tuning::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run)
+            tuning::tune(compiled, &options, workers, arguments.checkpoint, meter, run, elsewhere)
         },
     )
+}
+
+/// Does the one piece of the search that the host asks for, and leaves no run.
+fn a_piece(
+    piece: &Piece,
+    options: &TuneOptions,
+    source: &Source,
+    globals: &Globals,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let (compiled, _) = match compile(source, &globals.overrides()?, &Job::default(), screen) {
+        Ok(compiled) => compiled,
+        Err(exit) => return Ok(exit),
+    };
+    let options = for_one_agent(&compiled.model, options)?;
+    globals.start_threads();
+    let meter = Meter::start(screen.progress());
+    let trained = tuning::piece(&compiled, &options, piece, &meter).map_err(Failure::of)?;
+    meter.finish();
+    if let Some(host) = &globals.host {
+        host.hand_over(trained);
+    }
+    Ok(Exit::Fine)
 }
 
 /// The search with the agent that the file names, where none was named.
@@ -219,8 +249,9 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
         Err(exit) => return Ok(exit),
     };
     let options: TuneOptions = session::asked(&resumed, ASKED)?;
+    let elsewhere = globals.host.as_ref().and_then(|h| h.elsewhere());
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
-        tuning::tune(compiled, &options, globals.workers(), checkpoint, meter, run)
+        tuning::tune(compiled, &options, globals.workers(), checkpoint, meter, run, elsewhere)
     })
 }
 

@@ -1,10 +1,12 @@
 //! Trials side by side: the loop around `learn::tune` with its checkpoints and its bar.
 //!
 //! One piece of work is one seed of one trial in one rung. While it trains, its checkpoint stands under `work/`; when it is
-//! done, its score does too. What is found there is not done again, so a search that was killed ends as one that was not.
+//! done, its score does too. What is found there is not done again, so a search that was killed ends as one that was not. Pieces may be
+//! done by other processes ([`Elsewhere`]): checkpoint and score come back and are put there.
 
 use super::asked::{SearchMethod, TuneOptions};
 use super::compiled::Compiled;
+use super::host::{Elsewhere, Piece, Trained, locked};
 use super::meter::Meter;
 use super::training;
 use crate::check::Model;
@@ -237,7 +239,7 @@ fn plan_of(model: &Model, search: &TuneSearch, trial: &Trial) -> Result<Planned,
     plan::plan(model, &with(&search.asked, options))
 }
 
-/// The settings in force, for the manifest; at most `workers` trainings run side by side.
+/// The settings in force, for the manifest; at most `workers` trainings run side by side (none, where others do them).
 ///
 /// # Errors
 /// Those of a search that cannot be read; E0953 to E0955 for the run to compare with; E0981.
@@ -248,7 +250,7 @@ pub fn settings(
 ) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let search = prepared(compiled, options)?;
     let side_by_side = workers.min(search.trials.len() * search.base.seeds.len());
-    for trial in &search.trials {
+    for trial in search.trials.iter().filter(|_| workers > 0) {
         let planned = plan_of(&compiled.model, &search, trial)?;
         training::fits(&compiled.model, &planned, side_by_side).map_err(|all| {
             all.into_iter()
@@ -278,7 +280,7 @@ pub fn settings(
     Ok(out)
 }
 
-/// Searches, with a checkpoint every `every` seconds into `run`; goes on from those that are there.
+/// Searches, with a checkpoint every `every` seconds into `run`; goes on from those that are there. Others do the pieces, if `elsewhere` is there.
 ///
 /// # Errors
 /// Those of the search, of the run to compare with, of a learner that cannot learn here; files that cannot be
@@ -290,6 +292,7 @@ pub fn tune(
     every: f64,
     meter: &Meter,
     run: &RunDirectory,
+    elsewhere: Option<&dyn Elsewhere>,
 ) -> Result<Content, Vec<Diagnostic>> {
     let one = |d: Diagnostic| vec![d];
     let model = &compiled.model;
@@ -305,22 +308,24 @@ pub fn tune(
         judge: judge.as_ref(),
         objective: options.objective,
         every: Duration::from_secs_f64(every),
-        run,
+        shelf: run,
         board: &board,
     };
     let mut at_work: Vec<usize> = (0..search.trials.len()).collect();
     for number in 0..search.rungs.len() {
         board.enter(number, &search, &at_work, options.objective);
         let mut pieces = Vec::new();
-        for (place, trial) in at_work.iter().enumerate() {
-            pieces.extend(seeds.iter().enumerate().map(|(s, seed)| (place, *trial, s, *seed)));
+        for trial in at_work.iter().map(|t| &search.trials[*t]) {
+            let at = (trial.number - 1) * seeds.len();
+            pieces.extend(seeds.iter().enumerate().map(|(s, seed)| (trial, *seed, at + s)));
         }
-        let scores = training::side_by_side(pieces.len(), workers, |i| {
-            let (_, trial, s, seed) = pieces[i];
-            let trial = &search.trials[trial];
-            let at = (trial.number - 1) * seeds.len() + s;
-            bench.piece(&search, trial, seed, number, at)
-        })?;
+        let scores = match elsewhere {
+            None => training::side_by_side(pieces.len(), workers, |i| {
+                let (trial, seed, at) = pieces[i];
+                bench.piece(&search, trial, seed, number, at)
+            })?,
+            Some(others) => bench.done_by(others, &pieces, number).map_err(one)?,
+        };
         let mut scores = scores.into_iter();
         for trial in &at_work {
             let own: Vec<Score> = scores.by_ref().take(seeds.len()).collect();
@@ -382,6 +387,94 @@ fn score_file(trial: usize, seed: u64, rung: usize) -> String {
     format!("{WORK}/trial_{trial}_seed_{seed}_rung_{}.json", rung + 1)
 }
 
+/// One seed of one trial of a search in one rung, and nothing else.
+///
+/// # Errors
+/// Those of [`tune`]; E0981.
+pub fn piece(
+    compiled: &Compiled,
+    options: &TuneOptions,
+    asked: &Piece,
+    meter: &Meter,
+) -> Result<Trained, Vec<Diagnostic>> {
+    let one = |d: Diagnostic| vec![d];
+    let model = &compiled.model;
+    let search = prepared(compiled, options)?;
+    let trial = search.trials.iter().find(|t| t.number == asked.trial);
+    let (Some(trial), true) = (trial, asked.rung < search.rungs.len()) else {
+        return Err(vec![Diagnostic::error(
+            "E0955",
+            "the search has no such trial and rung",
+        )]);
+    };
+    training::fits(model, &plan_of(model, &search, trial)?, 1)?;
+    let judge = training::judge_against(model, options.train.against.as_deref(), &search.base)?;
+    let shelf = Kept::default();
+    let (file, score) = (
+        checkpoint_file(asked.trial, asked.seed),
+        score_file(asked.trial, asked.seed, asked.rung),
+    );
+    if let Some(bytes) = &asked.checkpoint {
+        shelf.keep(&file, bytes).map_err(one)?;
+    }
+    let board = Board::new(&search, meter);
+    let bench = Bench {
+        model,
+        identity: training::identity(model),
+        judge: judge.as_ref(),
+        objective: options.objective,
+        every: Duration::MAX,
+        shelf: &shelf,
+        board: &board,
+    };
+    bench
+        .piece(
+            &search,
+            trial,
+            asked.seed,
+            asked.rung,
+            (trial.number - 1) * search.base.seeds.len(),
+        )
+        .map_err(one)?;
+    Ok(Trained {
+        score: shelf.kept(&score).map_err(one)?.unwrap_or_default(),
+        checkpoint: shelf.kept(&file).map_err(one)?,
+    })
+}
+
+/// Where checkpoints and scores stand.
+trait Shelf: Sync {
+    /// What was kept under a name.
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic>;
+    /// Keeps bytes.
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic>;
+}
+
+impl Shelf for RunDirectory {
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        self.kept_sealed(name)
+    }
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+        self.keep_sealed(name, bytes)
+    }
+}
+
+/// Checkpoints and scores in memory, by name.
+type Kept = Mutex<BTreeMap<String, Vec<u8>>>;
+
+impl Shelf for Kept {
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        Ok(locked(self).get(name).cloned())
+    }
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+        locked(self).insert(name.to_string(), bytes.to_vec());
+        Ok(())
+    }
+}
+
+/// Time between two looks at what others have done.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// What every piece of work shares.
 struct Bench<'a> {
     model: &'a Model,
@@ -389,7 +482,7 @@ struct Bench<'a> {
     judge: Option<&'a Judge>,
     objective: Objective,
     every: Duration,
-    run: &'a RunDirectory,
+    shelf: &'a dyn Shelf,
     board: &'a Board<'a>,
 }
 
@@ -405,18 +498,66 @@ impl Bench<'_> {
         at: usize,
     ) -> Result<Score, Diagnostic> {
         let file = score_file(trial.number, seed, rung);
-        if let Some(bytes) = self.run.kept_sealed(&file)? {
-            let score: Score = serde_json::from_slice(&bytes).map_err(|e| {
-                Diagnostic::error("E0955", format!("{file} of this search cannot be read")).note(e.to_string())
-            })?;
-            self.board.found(at, score.steps);
+        if let Some(score) = self.found(&file, at)? {
             return Ok(score);
         }
         let score = self.trained(search, trial, seed, rung, at)?;
         let bytes = serde_json::to_vec(&score)
             .map_err(|e| Diagnostic::error("E0951", "a score cannot be written").note(e.to_string()))?;
-        self.run.keep_sealed(&file, &bytes)?;
+        self.shelf.keep(&file, &bytes)?;
         Ok(score)
+    }
+
+    /// The score of a piece that was done before.
+    fn found(&self, file: &str, at: usize) -> Result<Option<Score>, Diagnostic> {
+        let Some(bytes) = self.shelf.kept(file)? else {
+            return Ok(None);
+        };
+        let score = read_score(file, &bytes)?;
+        self.board.found(at, score.steps);
+        Ok(Some(score))
+    }
+
+    /// Has others do pieces of a rung, (trial, seed, place on the board) each; their scores, in the order of the pieces.
+    fn done_by(
+        &self,
+        others: &dyn Elsewhere,
+        pieces: &[(&Trial, u64, usize)],
+        rung: usize,
+    ) -> Result<Vec<Score>, Diagnostic> {
+        let mut scores: Vec<Option<Score>> = Vec::new();
+        for (trial, seed, at) in pieces {
+            scores.push(self.found(&score_file(trial.number, *seed, rung), *at)?);
+        }
+        for (i, (trial, seed, _)) in pieces.iter().enumerate().filter(|(i, _)| scores[*i].is_none()) {
+            let checkpoint = self.shelf.kept(&checkpoint_file(trial.number, *seed))?;
+            let piece = Piece {
+                trial: trial.number,
+                seed: *seed,
+                rung,
+                checkpoint,
+            };
+            others.begin(i, &piece);
+        }
+        while scores.iter().any(Option::is_none) {
+            for (i, trained) in others.ended() {
+                let (trial, seed, at) = pieces[i];
+                if let Some(bytes) = &trained.checkpoint {
+                    self.shelf.keep(&checkpoint_file(trial.number, seed), bytes)?;
+                }
+                let file = score_file(trial.number, seed, rung);
+                let score = read_score(&file, &trained.score)?;
+                self.shelf.keep(&file, &trained.score)?;
+                self.board.stands(at, score.steps);
+                scores[i] = Some(score);
+            }
+            if !self.board.goes_on() {
+                return Err(stopped());
+            }
+            crate::limits::poll();
+            std::thread::sleep(LOOK);
+        }
+        Ok(scores.into_iter().flatten().collect())
     }
 
     fn trained(
@@ -439,11 +580,11 @@ impl Bench<'_> {
             Err(d) => return Ok(failed(0, &d)),
         };
         let file = checkpoint_file(trial.number, seed);
-        if let Some(bytes) = self.run.kept_sealed(&file)? {
+        if let Some(bytes) = self.shelf.kept(&file)? {
             training.load(&self.identity, &bytes)?;
             self.board.found(at, training.progress().0);
         }
-        let save = |training: &Training| self.run.keep_sealed(&file, &training.save(&self.identity));
+        let save = |training: &Training| self.shelf.keep(&file, &training.save(&self.identity));
         let mut saved = Instant::now();
         while !training.is_done() && training.progress().0 < search.rungs[rung].steps {
             let began = Instant::now();
@@ -452,8 +593,7 @@ impl Bench<'_> {
             }
             if !self.board.report(at, training.progress().0) {
                 save(&training)?;
-                return Err(Diagnostic::error("E0906", "the search was stopped")
-                    .hint("econc tune --resume RUN goes on where it stopped"));
+                return Err(stopped());
             }
             if saved.elapsed() >= self.every || began.elapsed() >= training::LONG {
                 save(&training)?;
@@ -493,8 +633,8 @@ impl Bench<'_> {
         for seed in &search.base.seeds {
             let mut training = Training::new(self.model, &plan, *seed).map_err(|d| vec![d])?;
             if let Some(bytes) = self
-                .run
-                .kept_sealed(&checkpoint_file(trial.number, *seed))
+                .shelf
+                .kept(&checkpoint_file(trial.number, *seed))
                 .map_err(|d| vec![d])?
             {
                 training.load(&self.identity, &bytes).map_err(|d| vec![d])?;
@@ -503,6 +643,15 @@ impl Bench<'_> {
         }
         Ok(out)
     }
+}
+
+fn read_score(file: &str, bytes: &[u8]) -> Result<Score, Diagnostic> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| Diagnostic::error("E0955", format!("{file} of this search cannot be read")).note(e.to_string()))
+}
+
+fn stopped() -> Diagnostic {
+    Diagnostic::error("E0906", "the search was stopped").hint("econc tune --resume RUN goes on where it stopped")
 }
 
 /// Without measurements on the way, unless they may end the training.
@@ -569,8 +718,20 @@ impl<'a> Board<'a> {
 
     /// Takes in how a piece of work stands; whether to go on.
     fn report(&self, at: usize, steps: u64) -> bool {
-        let Ok(mut state) = self.state.lock() else { return false };
-        state.steps[at] = steps;
+        self.stands(at, steps);
+        self.goes_on()
+    }
+
+    /// Takes in how a piece of work stands.
+    fn stands(&self, at: usize, steps: u64) {
+        if let Ok(mut state) = self.state.lock() {
+            state.steps[at] = steps;
+        }
+    }
+
+    /// Shows how all of it stands; whether to go on.
+    fn goes_on(&self) -> bool {
+        let Ok(state) = self.state.lock() else { return false };
         let total: u64 = state.steps.iter().sum();
         let words = state.words.clone();
         drop(state);

@@ -1,5 +1,6 @@
 //! What impulse responses are asked for, as typed: shocks with sizes, and the place they begin at.
 
+use super::worlds::Worlds;
 use super::worlds::impulse::{Impulse, Push};
 use crate::chance::chain::nearest;
 use crate::chance::{Distribution, Family};
@@ -41,6 +42,25 @@ pub struct Place {
     pub element: Option<usize>,
     /// The number; of a chain that of its state.
     pub value: f64,
+}
+
+impl Place {
+    /// Puts a world there: the element that is meant, or all of them.
+    pub fn put(&self, worlds: &mut Worlds, world: usize) {
+        let shape = match self.which {
+            Which::State(i) => worlds.model.graph.inputs[worlds.model.states[i].input.0 as usize]
+                .shape
+                .clone(),
+            Which::Shock(i) => worlds.model.shocks[i].shape.clone(),
+        };
+        let elements = worlds.model.graph.elements(&shape);
+        for e in (0..elements).filter(|e| self.element.is_none_or(|own| own == *e)) {
+            match self.which {
+                Which::State(i) => worlds.set_state(i, e, world, self.value),
+                Which::Shock(i) => worlds.set_shock(i, e, world, self.value),
+            }
+        }
+    }
 }
 
 /// A variable that a history stands at.
@@ -396,7 +416,7 @@ fn element(model: &Model, shape: &Shape, inside: &str, name: &str) -> Result<usi
 }
 
 /// Indices of an element, as in the file.
-pub(super) fn labels(model: &Model, shape: &Shape, element: usize) -> String {
+pub fn labels(model: &Model, shape: &Shape, element: usize) -> String {
     let mut rest = element;
     let mut words: Vec<String> = Vec::new();
     for axis in shape.iter().rev() {

@@ -7,7 +7,7 @@
 
 use super::behaviour::Actor;
 use super::cast::{Behaviour, Cast};
-use super::impulses::{Asked, Begin, Place, Which, labels};
+use super::impulses::{Asked, Begin, labels};
 use super::simulate::watched;
 use super::worlds::impulse::{Impulse, middle};
 use super::worlds::{Counts, Worlds};
@@ -222,26 +222,10 @@ impl Stage {
         }
         if let Begin::At(places) = &options.begin {
             for p in places {
-                match p.which {
-                    Which::State(i) => {
-                        let elements = self.worlds.frame[model.states[i].input.0 as usize].len() / options.histories;
-                        self.place(p, elements, |worlds, e, w| worlds.set_state(i, e, w, p.value));
-                    }
-                    Which::Shock(i) => {
-                        let elements = model.graph.elements(&model.shocks[i].shape);
-                        self.place(p, elements, |worlds, e, w| worlds.set_shock(i, e, w, p.value));
-                    }
-                }
+                (0..self.worlds.worlds()).for_each(|w| p.put(&mut self.worlds, w));
             }
         }
         Ok(())
-    }
-
-    /// Puts the elements that are meant of a variable with so many, in every world.
-    fn place(&mut self, place: &Place, elements: usize, put: impl Fn(&mut Worlds, usize, usize)) {
-        for e in (0..elements).filter(|e| place.element.is_none_or(|own| own == *e)) {
-            (0..self.worlds.worlds()).for_each(|w| put(&mut self.worlds, e, w));
-        }
     }
 
     /// Puts states to their means over worlds and periods, shocks to those of their laws. Members of large populations stay where each

@@ -3,12 +3,16 @@
 
 mod command;
 mod game;
+mod played;
 mod policy;
 
 use econc::Diagnostic;
 use econc::cli::hosted;
+use econc::report::store;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::PathBuf;
 
 /// The exception for messages of econc: `said` as they are shown, `diagnostics` as a list in JSON.
 fn error(py: Python<'_>, said: &str, diagnostics: &str) -> PyErr {
@@ -39,18 +43,46 @@ fn templates(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(out)
 }
 
+/// The manifest of a run directory as JSON, with its status now. The files of a run that has ended are those that were written.
+#[pyfunction]
+fn manifest(py: Python<'_>, directory: PathBuf) -> PyResult<String> {
+    let read = || {
+        let (mut manifest, status) = store::inspect(&directory)?;
+        if matches!(status, store::Status::Complete | store::Status::Failed) {
+            store::check_whole(&directory, status)?;
+        }
+        manifest.status = status;
+        Ok(manifest)
+    };
+    let manifest = py.detach(read).map_err(|d: Diagnostic| raised(py, &d))?;
+    serde_json::to_string(&manifest).map_err(|e| PyValueError::new_err(e.to_string()))
+}
+
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::command::{Named, command};
+    use super::command::{Named, command, main, piece};
     #[pymodule_export]
     use super::game::Game;
     #[pymodule_export]
+    use super::played::Played;
+    #[pymodule_export]
     use super::policy::Lent;
     #[pymodule_export]
-    use super::templates;
+    use super::{manifest, templates};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const version: &str = env!("CARGO_PKG_VERSION");
+
+    /// What starts econc as a process of its own: the interpreter on this package.
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        use pyo3::prelude::*;
+        let executable = module.py().import("sys")?.getattr("executable")?;
+        if let Ok(program) = executable.extract::<String>() {
+            super::hosted::started_by(vec![program, "-m".to_string(), "econc".to_string()]);
+        }
+        Ok(())
+    }
 }

@@ -297,3 +297,21 @@ def test_speed(growth):
     for _ in range(2000):
         env.step(action)
     assert 2000 * 64 / (time.perf_counter() - begun) > 300_000
+
+
+def test_environments_are_pickled_where_they_stand(growth):
+    import copy
+    import pickle
+
+    env = econc.envs.EconVectorEnv(growth, 3)
+    env.reset(seed=1)
+    env.step(np.zeros((3, 1), np.float32))
+    for again in (pickle.loads(pickle.dumps(env)), copy.deepcopy(env)):
+        assert np.array_equal(again.step(np.zeros((3, 1), np.float32))[0], copy.deepcopy(env).step(np.zeros((3, 1), np.float32))[0])
+    env.step(np.ones((3, 1), np.float32))
+    assert again.values()["planner.k"][0] != env.values()["planner.k"][0]
+    table = econc.zoo.parallel_env("cournot", periods=5)
+    table.reset(seed=1)
+    other = pickle.loads(pickle.dumps(table))
+    actions = {a: np.zeros(1, np.float32) for a in table.agents}
+    assert other.agents == table.agents and str(other.step(actions)) == str(table.step(actions))

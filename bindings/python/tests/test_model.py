@@ -237,3 +237,221 @@ def test_models_travel(growth):
 
     again = pickle.loads(pickle.dumps(growth.with_params(beta=0.9)))
     assert again.params == {"beta": "0.9"} and again.steady_state().passed
+
+
+def files(run):
+    found = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.name != "manifest.ron"]
+    return {p.relative_to(run.directory).as_posix(): p.read_bytes() for p in found}
+
+
+def test_copies_and_pickles_of_runs_have_their_files(growth, solved, tmp_path):
+    import copy
+    import pickle
+
+    bytes_ = pickle.dumps(solved)
+    again = pickle.loads(bytes_)
+    assert again.directory != solved.directory and files(again) == files(solved) and again.facts == solved.facts
+    # Also where the first is not seen: another process.
+    code = "import pickle, sys; r = pickle.load(sys.stdin.buffer); print(r.policy(k=5, z=0)['planner.s'], r.certificate.shape)"
+    said = subprocess.run([sys.executable, "-c", code], input=bytes_, capture_output=True, check=True).stdout.decode()
+    assert float(said.split()[0]) == solved.policy(k=5, z=0)["planner.s"]
+    assert copy.copy(solved).directory == copy.deepcopy(solved).directory == solved.directory
+    error = pickle.loads(pickle.dumps(failure(growth)))
+    assert error.code == "E0802" and error.hint == "did you mean `beta`?"
+    kept = solved.save(tmp_path / "kept")
+    assert kept.directory == tmp_path / "kept" and files(kept) == files(solved)
+
+
+def failure(model):
+    with pytest.raises(econc.EconError) as caught:
+        model.with_params(bta=1)
+    return caught.value
+
+
+def test_runs_are_read_with_what_they_were_asked_and_not_if_they_were_changed(tmp_path):
+    run = econc.load("growth").solve(set={"beta": 0.95}, seed=3, out=tmp_path / "run")
+    again = econc.read(tmp_path / "run")
+    assert again.passed and again.status == "complete" and again.frame.equals(run.frame)
+    assert again.facts["command"] == "solve" and again.facts["seed"] == "3" and again.facts["beta"] == "0.95"
+    assert again.manifest["status"] == "Complete"
+    # Broken on purpose: a digit of the policy.
+    table = tmp_path / "run" / "solution.csv"
+    table.write_text(table.read_text().replace("1", "2", 1))
+    with pytest.raises(econc.EconError) as caught:
+        econc.read(tmp_path / "run")
+    assert caught.value.code == "E0955"
+    with pytest.raises(econc.EconError) as caught:
+        econc.read(tmp_path)
+    assert caught.value.code == "E0954"
+
+
+def test_the_policy_between_nodes_is_what_is_played(growth, solved):
+    series = growth.simulate(solved, periods=60, seed=4).frame
+    read = solved.policy(k=series["planner.k"].to_numpy(), z=series["z"].to_numpy())
+    assert np.array_equal(read["planner.s"], series["planner.s"])
+    node = solved.frame.iloc[700]
+    assert solved.policy({"planner.k": node["planner.k"]}, z=node["z"]) == {"planner.s": node["planner.s"]}
+    assert solved.policy(k=np.full((2, 3), 5.0), z=0)["planner.s"].shape == (2, 3)
+    # Broken on purpose: the policy of another model is another one.
+    other = econc.load("growth", beta=0.9).solve()
+    assert other.policy(k=5, z=0)["planner.s"] < solved.policy(k=5, z=0)["planner.s"] - 0.02
+    learned = growth.train(steps=20_000, worlds=8, horizon=64)
+    played = growth.simulate(learned, periods=5).frame
+    assert learned.policy(k=played["planner.k"][3], z=played["z"][3])["planner.s"] == played["planner.s"][3]
+    assert econc.load("cournot").solve().policy() == pytest.approx({f"firm.q[{i}]": 2.25 for i in (1, 2, 3)})
+
+
+@pytest.mark.parametrize(
+    "place, code, said",
+    [
+        ({"k": 5}, "E0851", "z=.."),
+        ({"k": 5, "z": 0, "x": 1}, "E0995", "states and shocks"),
+        ({"k": 500, "z": 0}, "E0995", "[0.5, 20]"),
+        ({"k": float("nan"), "z": 0}, "E0995", "number"),
+        ({"k": 5, "z": 0, "period": 2}, "E0851", "period"),
+    ],
+)
+def test_places_that_say_too_little_or_too_much_are_refused(solved, place, code, said):
+    with pytest.raises(econc.EconError) as caught:
+        solved.policy(**place)
+    assert caught.value.code == code and said in str(caught.value)
+
+
+def test_policies_over_a_horizon_with_labels_and_beyond_the_grid(solved):
+    run = econc.load("optimal_stopping").solve()
+    assert set(run.policy(x=[-50.0, 10.0])["holder.d"]) <= {"hold", "exercise"}
+    cake = econc.load("finite_life").solve()
+    first, last = (cake.policy(dict.fromkeys(econc.load("finite_life").states, 1.0), period=t) for t in (0, 1))
+    assert first != last
+    with pytest.warns(econc.EconWarning, match="shocks beyond the nodes"):
+        solved.policy(k=5, z=0.2)
+
+
+def test_two_runs_side_by_side(growth, solved, tmp_path):
+    other = econc.load("growth", beta=0.95).solve()
+    both = econc.compare(solved, other, out=tmp_path / "both.csv")
+    assert both.asked.to_dict("list") == {"first": ["0.96"], "second": ["0.95"], "what": ["beta"]}
+    rows = both.frame.set_index(["table", "name", "of it"])
+    a, b = (r.table("moments").set_index("name")["mean"]["planner.k"] for r in (solved, other))
+    row = rows.loc[("moments", "planner.k", "mean")]
+    assert (row["first"], row["second"]) == (a, b) and row["change"] == pytest.approx(b - a)
+    assert (tmp_path / "both.csv").read_text().startswith("table,name,of it") and "<table" in both._repr_html_()
+    assert not econc.compare(solved, solved).frame["change"].dropna().abs().any()
+    with pytest.raises(econc.EconError) as caught:
+        econc.compare(solved, tmp_path)
+    assert caught.value.code == "E0954"
+
+
+def test_what_was_stopped_goes_on_to_the_same_bytes(growth, tmp_path):
+    short = {"steps": 200_000, "worlds": 8, "horizon": 64, "checkpoint": 0.05}
+    whole = growth.train(out=tmp_path / "whole", **short)
+
+    def stop(done, *_):
+        if done > 50_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        growth.train(out=tmp_path / "stopped", progress=stop, **short)
+    assert not (tmp_path / "stopped").exists()
+    run = econc.resume(tmp_path / "stopped")
+    assert run.directory == tmp_path / "stopped" and files(run) == files(whole)
+    with pytest.raises(econc.EconError) as caught:
+        econc.resume(tmp_path / "stopped")
+    assert caught.value.code in ("E0953", "E0954")
+
+
+def test_an_exercise_is_reproduced_and_the_command_is_in_the_package(tmp_path):
+    run = econc.reproduce("language_benchmark", out=tmp_path / "exercise")
+    assert run.passed and len(run.frame) > 0 and (tmp_path / "exercise" / "published").is_dir()
+    with pytest.raises(econc.EconError) as caught:
+        econc.reproduce("no_such_exercise")
+    assert caught.value.code == "E0962"
+    program = [sys.executable, "-m", "econc"]
+    said = subprocess.run([*program, "solve", "-", "--out", str(tmp_path / "run")], input=TEXT, text=True, capture_output=True)
+    assert said.returncode == 0 and "saver" in said.stdout
+    assert econc.read(tmp_path / "run").manifest["command"][:2] == ["econc", "solve"]
+    assert subprocess.run([*program, "solve", "none.econ"], capture_output=True).returncode == 2
+
+
+def test_names_and_parameters_of_a_model():
+    model = econc.load("growth", beta=0.9)
+    assert model.parameters == {"alpha": 0.36, "beta": 0.9, "delta": 0.1}
+    assert model.with_params({"beta": 0.8}).parameters["beta"] == 0.8 and model.parameters["beta"] == 0.9
+    assert (model.agents, model.states, model.shocks, model.actions) == (["planner"], ["planner.k"], ["z"], ["planner.s"])
+    with pytest.raises(econc.EconError, match='did you mean the model "growth"'):
+        econc.load("growht")
+
+
+def test_a_model_is_its_text_when_it_was_read(tmp_path):
+    file = tmp_path / "saver.econ"
+    file.write_text(TEXT)
+    model = econc.load(file)
+    file.write_text(TEXT.replace("discount 0.9", "discount 0.5"))
+    assert model.text == TEXT and np.array_equal(model.solve().numpy()["planner.s"], econc.load(TEXT).solve().numpy()["planner.s"])
+    model.save(tmp_path / "copy.econ")
+    assert (tmp_path / "copy.econ").read_text() == TEXT
+    file.write_bytes(b"model x\n\xff")
+    with pytest.raises(econc.EconError) as caught:
+        econc.load(file)
+    assert caught.value.code == "E0961"
+
+
+def test_several_threads_solve_at_once(growth, solved):
+    import threading
+
+    other = econc.load(TEXT)
+    expected = {growth: files(solved), other: files(other.solve())}
+    found = []
+
+    def work(model):
+        found.append(files(model.solve()) == expected[model])
+
+    threads = [threading.Thread(target=work, args=(m,)) for m in (growth, other, growth, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 4
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/statm").exists(), reason="Linux says how much memory is held")
+def test_memory_does_not_grow():
+    code = """
+import gc, econc
+def held():
+    gc.collect()
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+model = econc.load("cournot")
+for k in range(150):
+    if k == 50:
+        before = held()
+    model.solve()
+grown = held() - before
+assert grown < 3e6, grown
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_plots_and_arrays_by_short_names(growth, solved):
+    assert solved.plot() == solved.plot("planner.s") == solved.plot("s") and solved.plot().startswith("<svg")
+    with pytest.raises(KeyError, match="planner_s"):
+        solved.plot("consumption")
+    responses = growth.irf(solved, periods=4).xarray()
+    assert set(responses.dims) == {"shock", "variable", "period"} and responses.sizes["period"] == 4
+    assert growth.simulate(solved, periods=5).xarray()["planner.k"].dims == ("t",)
+
+
+def test_every_public_name_is_described():
+    import inspect
+
+    bare = []
+    for name in econc.__all__:
+        if name in ("envs", "zoo", "sb3", "rllib", "__version__"):
+            continue
+        thing = getattr(econc, name)
+        members = [(f"{name}.{n}", x) for n, x in vars(thing).items() if not n.startswith("_")] if inspect.isclass(thing) else []
+        for called, one in [(name, thing), *members]:
+            what = one.fget if isinstance(one, property) else getattr(one, "__func__", one)
+            if (callable(what) or inspect.isclass(what)) and not inspect.getdoc(what):
+                bare.append(called)
+    assert not bare

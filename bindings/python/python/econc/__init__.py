@@ -5,14 +5,21 @@
 >>> run.passed
 True
 >>> run.frame                      # the policy as a DataFrame
+>>> run.policy(k=5.0, z=0.0)       # between the nodes of its grid
+>>> run                            # in a notebook: the report with its plots
 >>> econc.load("growth", beta=0.98).solve(tolerance=1e-9)
+
+``load`` reads a model (a file, a text, or one of ``templates()``); its methods solve, simulate, train and judge it and give a ``Run``. ``read``
+takes up runs of the command ``econc``, ``resume`` goes on with one that was stopped, ``compare`` sets two side by side. ``sweep``, ``train``, ``tune``,
+``verify`` and ``reproduce`` do many at once, on Ray if asked. ``envs``, ``zoo``, ``sb3`` and ``rllib`` are environments for learners of other libraries.
+Errors are ``EconError``, with code and hint; ``explain(code)`` says more.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._commands import compare, explain, reproduce, templates
+from ._commands import Comparison, compare, explain, reproduce, resume, templates
 from ._engine import Sweep, sweep, train, tune, verify
 from ._errors import CertificateError, EconError, EconWarning
 from ._model import Model, load
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CertificateError",
+    "Comparison",
     "EconError",
     "EconWarning",
     "Model",
@@ -37,6 +45,7 @@ __all__ = [
     "load",
     "read",
     "reproduce",
+    "resume",
     "rllib",
     "sb3",
     "sweep",
@@ -53,5 +62,9 @@ def __getattr__(name: str) -> object:
     if name in ("envs", "zoo", "rllib", "sb3"):
         import importlib
 
-        return importlib.import_module(f".{name}", __name__)
+        extra = {"envs": "envs", "zoo": "envs", "rllib": "rllib", "sb3": "sb3"}[name]
+        try:
+            return importlib.import_module(f".{name}", __name__)
+        except ModuleNotFoundError as why:
+            raise ModuleNotFoundError(f"econc.{name} needs {why.name}: pip install 'econc[{extra}]'", name=why.name) from why
     raise AttributeError(f"module 'econc' has no attribute {name!r}")

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import _native
-from ._errors import CertificateError, EconError, EconWarning
-from ._run import Place, Run, result_of
+from ._errors import CertificateError, EconError, EconWarning, needed
+from ._run import Place, Run, read, result_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A value of a parameter or a setting: a number, a word or expression of the language, a truth value, or for settings a list.
 Value = Union[bool, int, float, str, Sequence[Any]]
 #: Called with steps done, steps in all (0: not known), what a step is called, and what else there is to say.
 Progress = Callable[[int, int, str, str], object]
 PathLike = Union[str, pathlib.Path]
+#: What reports progress: a function (:data:`Progress`), a bar or the class of bars of tqdm, or True for tqdm's own bar.
+Watch = Union[None, bool, Progress, Any]
+#: Seeds: a number, ``"1..5"``, ``"1,3"``, or numbers.
+Seeds = Union[int, str, Iterable[int]]
+#: Options that every command understands, by the names that methods give them.
+COMMON = ("seed", "threads", "memory", "checkpoint", "out", "force", "progress")
 
 
 def text_of(value: Value) -> str:
@@ -48,14 +59,55 @@ def words_of(option: str, settings: Mapping[str, str]) -> list[str]:
     return [w for name, value in settings.items() for w in (option, f"{name}={value}")]
 
 
-def told(progress: Union[None, bool, Progress, Any]) -> Optional[Progress]:
+def common_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that every command understands, among the arguments of a method."""
+    return {name: given[name] for name in COMMON if name in given}
+
+
+def options_of(given: Mapping[str, Any], *names: str) -> list[str]:
+    """``--name VALUE`` for each of ``names`` that was given; runs stand by their directories."""
+    words = [(name, given.get(name)) for name in names]
+    return [w for name, value in words if value is not None for w in (f"--{name.replace('_', '-')}", typed(value))]
+
+
+def flags_of(given: Mapping[str, Any], *names: str) -> list[str]:
+    """``--name`` for each of ``names`` that is true."""
+    return [f"--{name.replace('_', '-')}" for name in names if given.get(name)]
+
+
+def typed(value: Any) -> str:
+    """A word of a command line: a run stands by its directory."""
+    return str(pathlib.Path(value)) if isinstance(value, (Run, pathlib.Path)) else str(value)
+
+
+def seeds_of(seeds: Optional[Seeds]) -> list[str]:
+    """The option ``--seeds``."""
+    if seeds is None:
+        return []
+    return ["--seeds", str(seeds) if isinstance(seeds, (int, str)) else ",".join(str(s) for s in seeds)]
+
+
+def numbers_of(seeds: Seeds) -> list[int]:
+    """Seeds one by one.
+
+    Raises ``ValueError`` where they are none.
+    """
+    if isinstance(seeds, str):
+        lo, dots, hi = seeds.partition("..")
+        out = list(range(int(lo), int(hi) + 1)) if dots else [int(s) for s in seeds.split(",")]
+    else:
+        out = [seeds] if isinstance(seeds, int) else [int(s) for s in seeds]
+    if not out:
+        raise ValueError(f"{seeds!r} names no seed: write \"1..5\", [1, 2, 3] or 7")
+    return out
+
+
+def told(progress: Watch) -> Optional[Progress]:
     """What reports progress: a function of (done, of, unit, message), a tqdm class or bar, or ``True`` for tqdm's own bar."""
     if progress is None or progress is False:
         return None
     if progress is True:
-        from tqdm.auto import tqdm
-
-        progress = tqdm
+        progress = needed("tqdm.auto", "notebooks").tqdm
     if isinstance(progress, type) and hasattr(progress, "update"):
         progress = progress(total=0)
     if hasattr(progress, "update") and hasattr(progress, "n"):
@@ -75,12 +127,14 @@ def told(progress: Union[None, bool, Progress, Any]) -> Optional[Progress]:
     raise TypeError("progress is a function of (done, of, unit, message), a tqdm bar, or True")
 
 
-def command(words: Sequence[str], progress: Union[None, bool, Progress, Any] = None) -> tuple[int, str, str]:
+def command(
+    words: Sequence[str], progress: Watch = None, elsewhere: Any = None
+) -> tuple[int, str, str]:
     """Exit status, standard output and messages of a command line, without the program's name."""
-    return _native.command([str(w) for w in words], told(progress))
+    return _native.command([str(w) for w in words], told(progress), elsewhere)
 
 
-def asked(
+def line_of(
     words: Iterable[str],
     *,
     out: Optional[PathLike] = None,
@@ -89,20 +143,32 @@ def asked(
     threads: Optional[int] = None,
     memory: Union[None, int, str] = None,
     checkpoint: Optional[float] = None,
-    progress: Union[None, bool, Progress, Any] = None,
-    lent: Optional[_native.Lent] = None,
+) -> list[str]:
+    """A command line whose result is read by programs."""
+    line = [*words, "--json", *(["--force"] if force else [])]
+    return line + options_of(locals(), "out", "seed", "threads", "memory", "checkpoint")
+
+
+def asked(
+    words: Iterable[str],
+    *,
+    out: Optional[PathLike] = None,
+    progress: Watch = None,
+    lent: Sequence[_native.Lent] = (),
+    elsewhere: Any = None,
+    resumed: bool = False,
+    **common: Any,
 ) -> Run:
-    """A command that leaves a run."""
-    place = Place(out)
-    line = [*words, "--json", "--out", str(place.path)]
-    for option, value in (("--seed", seed), ("--threads", threads), ("--memory", memory), ("--checkpoint", checkpoint)):
-        if value is not None:
-            line += [option, str(value)]
-    if force:
-        line.append("--force")
-    status, printed, said = command(line, progress)
-    if lent is not None:
-        lent.check()
+    """A command that leaves a run: in ``out``, or in a directory that goes with the run; ``resumed`` where it stands already. ``lent`` are
+    policies of Python that are played, ``elsewhere`` does the pieces of a search.
+
+    Raises what a policy raised; ``EconError`` where the command fails.
+    """
+    place = None if resumed else Place(out)
+    line = line_of(words, out=None if place is None else place.path, **common)
+    status, printed, said = command(line, progress, elsewhere)
+    for one in lent:
+        one.check()
     result = result_of(printed)
     directory = result.get("directory")
     run = Run(directory, result, place) if directory and pathlib.Path(directory).exists() else None
@@ -110,6 +176,12 @@ def asked(
         raise failure(said, result, run)
     warn(result.get("diagnostics", []), said)
     return run
+
+
+def refused(code: str, headline: str, hint: str) -> EconError:
+    """The exception for what the package refuses by itself."""
+    message = {"code": code, "severity": "Error", "headline": headline, "notes": [], "hint": hint}
+    return EconError(f"error[{code}]: {headline}\n = hint: {hint}", [message])
 
 
 def failure(said: str, result: Mapping[str, Any], run: Optional[Run]) -> EconError:
@@ -148,20 +220,79 @@ def templates() -> dict[str, str]:
     return _native.templates()
 
 
-def compare(first: Union[Run, PathLike], second: Union[Run, PathLike], *, out: Optional[PathLike] = None) -> Run:
-    """Two runs side by side."""
-    return asked(["compare", str(pathlib.Path(first)), str(pathlib.Path(second))], out=out)
+class Comparison:
+    """Two runs side by side: what was asked differently, every number of both, how far policies and values lie apart."""
+
+    def __init__(self, result: Mapping[str, Any], frame: pd.DataFrame):
+        #: What ``econc compare --json`` prints.
+        self.result = dict(result)
+        #: A row a number: ``table``, ``name``, ``of it``, ``first``, ``second``, ``change``, ``in %``, in the units of the file.
+        self.frame = frame
+
+    @property
+    def asked(self) -> pd.DataFrame:
+        """What was asked differently: ``what``, ``first``, ``second``, as text."""
+        found: pd.DataFrame = needed("pandas", "frames").DataFrame(self.result.get("tables", {}).get("asked", {}))
+        return found
+
+    def __repr__(self) -> str:
+        return f"{self.asked.to_string(index=False)}\n\n{self.frame.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return str(self.asked.to_html(index=False) + self.frame.to_html(index=False))
+
+
+def compare(first: Union[Run, PathLike], second: Union[Run, PathLike], *, out: Optional[PathLike] = None) -> Comparison:
+    """Two runs, or directories of runs, side by side; ``out`` also writes the numbers as CSV.
+
+    Raises ``EconError`` (E0954) where one is no run. Needs pandas.
+    """
+    pandas = needed("pandas", "frames")
+    with tempfile.TemporaryDirectory(prefix="econc-") as folder:
+        file = pathlib.Path(folder) / "compared.csv"
+        line = ["compare", typed(read(first).directory), typed(read(second).directory)]
+        status, printed, said = command(line_of(line, out=file))
+        result = result_of(printed)
+        if status != 0:
+            raise failure(said, result, None)
+        if out is not None:
+            pathlib.Path(out).write_bytes(file.read_bytes())
+        return Comparison(result, pandas.read_csv(file))
+
+
+def resume(
+    directory: PathLike, *, threads: Optional[int] = None, memory: Union[None, int, str] = None,
+    checkpoint: Optional[float] = None, progress: Watch = None,
+) -> Run:
+    """Goes on with a run that was stopped (Ctrl-C, a kill, a full disk), to the same bytes as if it had not been. ``directory`` is what was
+    given as ``out``, or the directory that stands beside it.
+
+    Raises ``EconError`` (E0953, E0954) where there is nothing to go on with.
+    """
+    path = pathlib.Path(directory)
+    if not (path / "manifest.ron").exists():
+        left = [p for p in path.parent.glob(f"{path.name}.*") if (p / "manifest.ron").exists()]
+        found = max(left, key=lambda p: (p / "manifest.ron").stat().st_mtime, default=path)
+    else:
+        found = path
+    action = json.loads(_native.manifest(str(found)))["action"]
+    return asked(
+        [action, "--resume", str(found)], resumed=True, progress=progress, threads=threads, memory=memory, checkpoint=checkpoint
+    )
 
 
 def reproduce(
-    exercise: str, *, out: Optional[PathLike] = None, threads: Optional[int] = None,
-    progress: Union[None, bool, Progress, Any] = None, engine: Optional[str] = None,
+    exercise: str, *, long: bool = False, out: Optional[PathLike] = None, threads: Optional[int] = None,
+    progress: Watch = None, engine: Optional[str] = None,
 ) -> Run:
-    """An exercise beside published and exact numbers; ``engine="ray"`` runs it on another machine of a Ray cluster."""
+    """An exercise beside published and exact numbers, ``long`` at the size of the published ones; ``engine="ray"`` runs it on another machine
+    of a Ray cluster.
+
+    Raises ``EconError`` where a number does not agree (``error.run`` then has the table) or there is no such exercise (E0962).
+    """
     if engine in (None, "local"):
-        return asked(["reproduce", exercise], out=out, threads=threads, progress=progress)
+        words = ["reproduce", exercise, *(["--long"] if long else [])]
+        return asked(words, out=out, threads=threads, progress=progress)
     from ._engine import reproduced_on
 
-    return reproduced_on(exercise, engine, out)
-
-
+    return reproduced_on(exercise, long, engine, out, progress)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ class EconError(Exception):
         self.diagnostics = diagnostics or []
         self.run = run
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.message, self.diagnostics, self.run))
+
     def _first(self) -> dict[str, Any]:
         errors = [d for d in self.diagnostics if str(d.get("severity", "")).lower() == "error"]
         return (errors or self.diagnostics or [{}])[0]
@@ -52,6 +57,19 @@ class EconError(Exception):
 
 class CertificateError(EconError):
     """A solution or a learned policy whose certificate does not hold; ``run`` holds what was found."""
+
+
+def needed(module: str, extra: str) -> ModuleType:
+    """A module that econc does without until it is asked for.
+
+    Raises ``ModuleNotFoundError`` that says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as why:
+        if why.name is None or not module.startswith(why.name):
+            raise
+        raise ModuleNotFoundError(f"{why.name} is not installed: pip install 'econc[{extra}]'", name=why.name) from None
 
 
 def of_messages(said: str, diagnostics: str) -> EconError:

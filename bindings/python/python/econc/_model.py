@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import json
 import pathlib
 import tempfile
@@ -10,22 +12,19 @@ from typing import Any, Optional, Union
 
 from . import _commands as commands
 from . import _native
-from ._commands import PathLike, Progress, Value, flat, words_of
+from ._commands import PathLike, Seeds, Value, Watch, common_of, flags_of, flat, options_of, seeds_of, typed, words_of
 from ._errors import EconError
 from ._run import Run, Svg
-
-#: What reports progress: a function of (done, of, unit, message), a tqdm bar, or True.
-Watch = Union[None, bool, Progress, Any]
 
 
 def load(source: PathLike, *, set: Optional[Mapping[str, Any]] = None, **params: Value) -> Model:
     """Reads and checks a model.
 
     ``source`` is the path of an ``.econ`` file, the text of one (with a line break in it), or the name of a model that comes with econc
-    (see ``templates()``). ``params`` replace parameters of the file; names with dots go into ``set``: ``load("cournot",
+    (see ``templates()``). ``params`` replace parameters of the file, in its units; names with dots go into ``set``: ``load("cournot",
     set={"firm.c": 2})``.
 
-    Raises ``EconError`` with the messages of a file with mistakes.
+    Raises ``EconError`` with the messages of a file with mistakes, and where there is no such file (E0960); warns with ``EconWarning``.
     """
     model = Model(source, {**(set or {}), **params})
     model.check()
@@ -33,51 +32,105 @@ def load(source: PathLike, *, set: Optional[Mapping[str, Any]] = None, **params:
 
 
 class Model:
-    """A model file with what replaces its parameters."""
+    """A model file with what replaces its parameters. The text is kept as it is now: later changes of the file are seen by :func:`load`.
+
+    A model can be copied, pickled (joblib, multiprocessing with ``spawn``, Ray) and used by several threads at once.
+    """
 
     def __init__(self, source: PathLike, params: Optional[Mapping[str, Any]] = None):
-        self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
-        self._params = flat(params or {})
-        text, name = self._text_of(source)
+        self._keep(*self._text_of(source), flat(params or {}))
+
+    def _keep(self, text: bytes, name: str, params: Mapping[str, str]) -> None:
+        """Keeps a text as a file that is called by ``name``."""
         #: Name of the file, or ``<text>``.
         self.name = name
-        if text is None:
-            self.path = pathlib.Path(source)
-        else:
-            self._keep(text, name)
-
-    def _keep(self, text: str, name: str) -> None:
-        """Keeps a text as a file that is called by ``name``."""
+        self._params = dict(params)
+        self._text = text
+        self._graph: Optional[dict[str, Any]] = None
         self._folder = tempfile.TemporaryDirectory(prefix="econc-model-")
-        self.path = pathlib.Path(self._folder.name) / (name if name.endswith(".econ") else "model.econ")
-        self.path.write_text(text, encoding="utf-8")
+        #: Where the text is kept for as long as the model lives.
+        self.path = pathlib.Path(self._folder.name) / (pathlib.Path(name).name if name.endswith(".econ") else "model.econ")
+        self.path.write_bytes(text)
         self._named = _native.Named(str(self.path), name)
 
     @staticmethod
-    def _text_of(source: PathLike) -> tuple[Optional[str], str]:
+    def _text_of(source: PathLike) -> tuple[bytes, str]:
         if isinstance(source, str) and "\n" in source:
-            return source, "<text>"
+            return source.encode(), "<text>"
         path = pathlib.Path(source)
-        if isinstance(source, str) and not path.exists() and source in (known := _native.templates()):
-            return known[source], f"{source}.econ"
-        return None, path.name
+        if path.is_file():
+            return path.read_bytes(), str(source)
+        if path.exists():
+            raise commands.refused("E0960", f"`{source}` is not a file", "name an .econ file")
+        known = _native.templates()
+        if source in known:
+            return known[str(source)].encode(), f"{source}.econ"
+        near = difflib.get_close_matches(path.stem, known, 1)
+        hint = f"did you mean the model \"{near[0]}\" of econc?" if near else "econc.templates() has the models that come with econc"
+        raise commands.refused("E0960", f"`{source}` is no file, no model of econc, and no text of a model (which has lines)", hint)
 
     @property
     def text(self) -> str:
         """The text of the file."""
-        return self.path.read_text(encoding="utf-8")
+        return self._text.decode()
 
     @property
     def params(self) -> dict[str, str]:
-        """What replaces parameters of the file, as typed."""
+        """What replaces parameters of the file, by name, as typed."""
         return dict(self._params)
 
-    def with_params(self, **params: Value) -> Model:
-        """The same model with other parameters."""
-        out = Model.__new__(Model)
-        out.__setstate__((self.text, self.name, {**self._params, **flat(params)}))
+    def _described(self) -> dict[str, Any]:
+        if self._graph is None:
+            line = ["graph", str(self.path), "--json", *words_of("--set", self._params)]
+            status, printed, said = commands.command(line)
+            if status != 0:
+                raise commands.failure(said, json.loads(printed), None)
+            self._graph = json.loads(printed)["model"]
+        return self._graph
+
+    def _names(self, kind: str) -> list[str]:
+        return [one["name"] for one in self._described()[kind]]
+
+    @property
+    def parameters(self) -> dict[str, Union[float, list[float]]]:
+        """The values of all parameters, by name; a list (row-major) where there are several, one for each member of a set."""
+        found = {p["name"]: [float(x) for x in p["values"]] for p in self._described()["params"] if p["name"]}
+        return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+    @property
+    def agents(self) -> list[str]:
+        """Names of the agents."""
+        return self._names("agents")
+
+    @property
+    def states(self) -> list[str]:
+        """Names of the states."""
+        return self._names("states")
+
+    @property
+    def shocks(self) -> list[str]:
+        """Names of the shocks."""
+        return self._names("shocks")
+
+    @property
+    def actions(self) -> list[str]:
+        """Names of the actions."""
+        return self._names("actions")
+
+    def with_params(self, set: Optional[Mapping[str, Any]] = None, /, **params: Value) -> Model:
+        """The same model with other parameters; names with dots in a dictionary: ``with_params({"firm.c": 2})``.
+
+        Raises ``EconError`` (E0802) for parameters that it does not have.
+        """
+        out = copy.copy(self)
+        out._params = {**self._params, **flat({**(set or {}), **params})}
+        out._graph = None
         out.check()
         return out
+
+    def save(self, path: PathLike) -> None:
+        """Writes the text of the model to a file; what replaces its parameters is not in it."""
+        pathlib.Path(path).write_bytes(self._text)
 
     def __repr__(self) -> str:
         params = "".join(f", {k}={v}" for k, v in self._params.items())
@@ -86,43 +139,38 @@ class Model:
     def _repr_html_(self) -> str:
         return self.graph()
 
-    def __getstate__(self) -> tuple[str, str, dict[str, str]]:
-        return (self.text, self.name, self._params)
+    def __getstate__(self) -> tuple[bytes, str, dict[str, str]]:
+        return (self._text, self.name, self._params)
 
-    def __setstate__(self, state: tuple[str, str, dict[str, str]]) -> None:
-        text, self.name, params = state
-        self._params = dict(params)
-        self._keep(text, self.name)
+    def __setstate__(self, state: tuple[bytes, str, dict[str, str]]) -> None:
+        self._keep(*state)
 
-    def _asked(self, action: str, words: Iterable[str], settings: Mapping[str, Any], **common: Any) -> Run:
+    def _line(self, action: str, words: Iterable[str], settings: Optional[Mapping[str, Any]] = None) -> list[str]:
         """A command on this model; ``settings`` go with its parameters, and win over them."""
-        replaced = {**self._params, **flat(settings)}
-        line = [action, str(self.path), *words, *words_of("--set", replaced)]
-        return commands.asked(line, **common)
+        return [action, str(self.path), *words, *words_of("--set", {**self._params, **flat(settings or {})})]
+
+    def _printed(self, action: str, *words: str) -> str:
+        """What a command on this model prints."""
+        status, printed, said = commands.command(self._line(action, words))
+        if status != 0:
+            raise EconError(said)
+        return printed
 
     def check(self) -> None:
         """Finds mistakes: raises ``EconError`` with all messages, warns with ``EconWarning``."""
-        line = ["check", str(self.path), "--json", *words_of("--set", self._params)]
-        status, printed, said = commands.command(line)
+        status, printed, said = commands.command(self._line("check", ["--json"]))
         result = json.loads(printed)
         if status != 0:
             raise commands.failure(said, result, None)
         commands.warn(result.get("diagnostics", []), said)
 
     def graph(self, *, parameters: bool = False) -> Svg:
-        """Who depends on what, and when it is known: a drawing that notebooks show."""
-        line = ["graph", str(self.path), "--svg", *words_of("--set", self._params)]
-        status, printed, said = commands.command(line + (["--parameters"] if parameters else []))
-        if status != 0:
-            raise EconError(said)
-        return Svg(printed)
+        """Who depends on what, and when it is known: a drawing (SVG) that notebooks show, with ``parameters`` if asked."""
+        return Svg(self._printed("graph", "--svg", *flags_of(locals(), "parameters")))
 
     def why(self) -> str:
-        """Who decides, what is taken as given and which methods fit."""
-        status, printed, said = commands.command(["solve", str(self.path), "--why", *words_of("--set", self._params)])
-        if status != 0:
-            raise EconError(said)
-        return printed
+        """Who decides, what is taken as given and which methods fit, as text."""
+        return self._printed("solve", "--why")
 
     def solve(
         self,
@@ -140,26 +188,36 @@ class Model:
         set: Optional[Mapping[str, Any]] = None,
         **settings: Any,
     ) -> Run:
-        """Solves and certifies. ``settings`` are keys of ``solve { }``: ``tolerance=1e-9``, ``grid={"k": "log(800)"}``.
+        """Solves and certifies. ``settings`` are keys of ``solve { }`` and parameters: ``tolerance=1e-9``, ``grid={"k": "log(800)"}``,
+        ``beta=0.95``; ``set`` takes those whose names have dots. ``checkpoint`` is in seconds.
 
-        Raises ``CertificateError`` if the certificate does not hold.
+        The run has the policy on its grid (``frame``, ``numpy()``, ``xarray()``), between its nodes (``policy(k=5, z=0)``), moments and the certificate.
+
+        Raises ``CertificateError`` if the certificate does not hold (``error.run`` has what was found), ``EconError`` where nothing was found.
         """
-        words = _options(concept=concept, method=method, information=information)
-        return self._asked(
-            "solve", words, {**(set or {}), **settings},
-            seed=seed, threads=threads, memory=memory, checkpoint=checkpoint, out=out, force=force, progress=progress,
-        )
+        given = locals()
+        words = options_of(given, "concept", "method", "information")
+        return commands.asked(self._line("solve", words, {**(set or {}), **settings}), **common_of(given))
 
     def steady_state(
-        self, *, concept: Optional[str] = None, out: Optional[PathLike] = None, force: bool = False,
-        threads: Optional[int] = None, memory: Union[None, int, str] = None, progress: Watch = None,
-        set: Optional[Mapping[str, Any]] = None, **settings: Any,
+        self,
+        *,
+        concept: Optional[str] = None,
+        threads: Optional[int] = None,
+        memory: Union[None, int, str] = None,
+        out: Optional[PathLike] = None,
+        force: bool = False,
+        progress: Watch = None,
+        set: Optional[Mapping[str, Any]] = None,
+        **settings: Any,
     ) -> Run:
-        """Where the economy rests without shocks."""
-        return self._asked(
-            "steady_state", _options(concept=concept), {**(set or {}), **settings},
-            threads=threads, memory=memory, out=out, force=force, progress=progress,
-        )
+        """Where the economy rests without shocks: ``frame`` has a row a quantity, in the units of the file. ``settings`` replace parameters.
+
+        Raises ``EconError`` where it rests nowhere, or in one of a continuum of places (E0996).
+        """
+        given = locals()
+        words = options_of(given, "concept")
+        return commands.asked(self._line("steady_state", words, {**(set or {}), **settings}), **common_of(given))
 
     def simulate(
         self,
@@ -183,15 +241,18 @@ class Model:
         **settings: Any,
     ) -> Run:
         """Runs the economy forward. ``policy`` is a run, ``"random"``, ``"rule"``, ``"fixed:s=0.2"``, any policy of Python (see
-        ``verify``), or a dictionary of these by agent."""
+        :meth:`verify`), or a dictionary of these by agent. ``grids``: policies of Python choose among the nodes of grids in the file.
+
+        ``frame`` is the first world, a row a period from 0; ``table("moments")`` is over all worlds and periods. Choices stand by their number
+        from 0.
+
+        Raises ``EconError``, and what a policy of Python raises; ``ValueError`` for actions outside of their space.
+        """
+        given = locals()
         words, lent = self._policies("--policy", policy, grids, None)
-        words += _options(scenario=scenario, periods=periods, worlds=worlds, members=members)
-        words += _flags(on_chain=on_chain, greedy=greedy, other_parameters=other_parameters)
-        with _Lending(lent) as first:
-            return self._asked(
-                "simulate", words, {**(set or {}), **settings}, lent=first,
-                seed=seed, threads=threads, memory=memory, out=out, force=force, progress=progress,
-            )
+        words += options_of(given, "scenario", "periods", "worlds", "members")
+        words += flags_of(given, "on_chain", "greedy", "other_parameters")
+        return commands.asked(self._line("simulate", words, {**(set or {}), **settings}), lent=lent, **common_of(given))
 
     def irf(
         self,
@@ -215,26 +276,31 @@ class Model:
         set: Optional[Mapping[str, Any]] = None,
         **settings: Any,
     ) -> Run:
-        """Impulse responses: of the solution, which is found first, or of the policies of ``run``. ``start`` is ``--from``:
-        ``"ergodic"``, ``"mean"``, ``"start"`` or ``"k=30,z=0"``."""
+        """Impulse responses: of the solution, which is found first, or of the policies of ``run``. ``shock`` is one or several of ``"z"``,
+        ``"z=-2sd"``, ``"z=0.01"``, ``"Z=good"`` (every shock by default); ``start`` is ``--from``: ``"ergodic"``, ``"mean"``, ``"start"`` or
+        ``"k=30,z=0"``; ``band`` per cent of the histories.
+
+        ``frame`` has a row a shock, variable and period: response, base, in per cent, standard error, band; ``numpy()`` the same, ``shock x t``.
+
+        Raises ``EconError`` (E0995 for shocks and places that there are not).
+        """
+        given = locals()
         shocks = [shock] if isinstance(shock, str) else list(shock or [])
         words = [w for s in shocks for w in ("--shock", s)]
-        words += _options(periods=periods, histories=histories, burn_in=burn_in, band=band, members=members)
+        words += options_of(given, "periods", "histories", "burn_in", "band", "members")
         words += ["--from", start] if start is not None else []
-        words += _flags(variance=variance, greedy=greedy)
-        common: dict[str, Any] = {
-            "seed": seed, "threads": threads, "memory": memory, "out": out, "force": force, "progress": progress,
-        }
-        if run is None:
-            return self._asked("irf", words, {**(set or {}), **settings}, **common)
-        replaced = flat({**(set or {}), **settings})
-        return commands.asked(["irf", str(pathlib.Path(run)), *words, *words_of("--set", replaced)], **common)
+        words += flags_of(given, "variance", "greedy")
+        replaced = {**(set or {}), **settings}
+        line = self._line("irf", words, replaced)
+        if run is not None:
+            line = ["irf", typed(pathlib.Path(run)), *words, *words_of("--set", flat(replaced))]
+        return commands.asked(line, **common_of(given))
 
     def train(
         self,
         learner: Union[None, str, Mapping[str, str]] = None,
         *,
-        seeds: Union[None, int, str, Iterable[int]] = None,
+        seeds: Optional[Seeds] = None,
         agents: Union[None, str, Sequence[str]] = None,
         others: Any = None,
         scenario: Optional[str] = None,
@@ -251,22 +317,25 @@ class Model:
         **options: Any,
     ) -> Run:
         """Trains agents that learn the model by play. ``options`` are those of the learner and of the training: ``steps=200_000``;
-        ``learner`` may be a dictionary by agent."""
+        ``learner`` may be a dictionary by agent; ``others`` is as ``policy`` of :meth:`simulate`. Parameters go into ``set``.
+
+        ``frame`` has a row a seed: returns per episode, in the units of rewards.
+
+        Raises ``EconError`` (E0801 for options that there are not).
+        """
+        given = locals()
         words, lent = self._policies("--others", others, False, None)
-        words += _learners(learner) + seeds_of(seeds) + _agents(agents)
-        words += _options(scenario=scenario, against=None if against is None else str(pathlib.Path(against)))
-        words += _flags(other_parameters=other_parameters) + words_of("--with", flat(options))
-        with _Lending(lent) as first:
-            return self._asked(
-                "train", words, set or {}, lent=first, seed=seed, threads=threads, memory=memory, checkpoint=checkpoint,
-                out=out, force=force, progress=progress,
-            )
+        words += _learners(learner) + seeds_of(seeds)
+        words += [w for a in ([agents] if isinstance(agents, str) else agents or []) for w in ("--agent", a)]
+        words += options_of(given, "scenario", "against") + flags_of(given, "other_parameters")
+        words += words_of("--with", flat(options))
+        return commands.asked(self._line("train", words, set), lent=lent, **common_of(given))
 
     def tune(
         self,
         learner: Optional[str] = None,
         *,
-        search: Optional[Mapping[str, str]] = None,
+        search: Optional[Mapping[str, Any]] = None,
         trials: Optional[int] = None,
         method: Optional[str] = None,
         eta: Optional[int] = None,
@@ -274,9 +343,10 @@ class Model:
         budget: Optional[int] = None,
         objective: Optional[str] = None,
         against: Union[None, Run, PathLike] = None,
-        seeds: Union[None, int, str, Iterable[int]] = None,
+        seeds: Optional[Seeds] = None,
         agent: Optional[str] = None,
         others: Any = None,
+        other_parameters: bool = False,
         scenario: Optional[str] = None,
         seed: Optional[int] = None,
         threads: Optional[int] = None,
@@ -285,22 +355,35 @@ class Model:
         out: Optional[PathLike] = None,
         force: bool = False,
         progress: Watch = None,
+        engine: Optional[str] = None,
         set: Optional[Mapping[str, Any]] = None,
         **options: Any,
     ) -> Run:
-        """Searches over the options of a learner: ``search={"learning_rate": "1e-4..1e-2:log"}``."""
-        words, lent = self._policies("--others", others, False, None)
-        words += _learners(learner) + seeds_of(seeds) + words_of("--search", flat(search or {}))
-        words += _options(
-            trials=trials, method=method, eta=eta, least=least, budget=budget, objective=objective, agent=agent,
-            scenario=scenario, against=None if against is None else str(pathlib.Path(against)),
-        )
-        words += words_of("--with", flat(options))
-        with _Lending(lent) as first:
-            return self._asked(
-                "tune", words, set or {}, lent=first, seed=seed, threads=threads, memory=memory, checkpoint=checkpoint,
-                out=out, force=force, progress=progress,
-            )
+        """Searches over the options of a learner: ``search={"learning_rate": "1e-4..1e-2:log", "network": "[32,32]|[64,64]"}``; by successive
+        halving, or ``method="random"``. ``budget`` and ``least`` are steps.
+
+        ``engine="ray"`` trains each seed of each trial of a rung as a task of a Ray cluster, and decides here who goes on: the files are those of
+        one machine.
+
+        ``table("trials")`` has a row a trial, best first; the run holds the policies of the best.
+
+        Raises ``EconError``.
+        """
+        given = {k: v for k, v in locals().items() if k != "self"}
+        if engine in (None, "local"):
+            words, lent = self._search(given)
+            return commands.asked(self._line("tune", words, set), lent=lent, **common_of(given))
+        from ._engine import searched_on
+
+        return searched_on(self, given, engine)
+
+    def _search(self, given: Mapping[str, Any]) -> tuple[list[str], list[_native.Lent]]:
+        """The words of a search with the arguments of :meth:`tune`, and what was lent for it."""
+        words, lent = self._policies("--others", given["others"], False, None)
+        words += _learners(given["learner"]) + seeds_of(given["seeds"]) + words_of("--search", flat(given["search"] or {}))
+        words += options_of(given, "trials", "method", "eta", "least", "budget", "objective", "agent", "scenario", "against")
+        words += flags_of(given, "other_parameters") + words_of("--with", flat(given["options"]))
+        return words, lent
 
     def verify(
         self,
@@ -308,7 +391,7 @@ class Model:
         *,
         solution: Union[None, Run, PathLike] = None,
         learner: Optional[str] = None,
-        seeds: Union[None, int, str, Iterable[int]] = None,
+        seeds: Optional[Seeds] = None,
         agent: Optional[str] = None,
         others: Any = None,
         other_parameters: bool = False,
@@ -328,27 +411,28 @@ class Model:
         """Judges what was learned by the exact solution: distance from it, and what that costs.
 
         ``policy`` is a run of ``train``; or any policy of Python over the observations of :mod:`econc.envs`: a function from a batch of
-        observations (and, if it has an argument ``mask``, masks) to a batch of actions, a model of Stable-Baselines3, an algorithm or a
-        module of RLlib, the path of an ONNX file. Without one, a learner of econc is trained first.
+        observations (``row x width``, and, if it has an argument ``mask``, masks) to a batch of actions (numbers in [-1, 1] ``row x number``, choices
+        ``row`` from 0), a model of Stable-Baselines3 (with its environment, ``PPO.load(path, env)``, where that standardises observations), an algorithm or
+        module of RLlib, the path of its checkpoint or of an ONNX file. Without one, a learner of econc is trained first, with ``options`` as of
+        :meth:`train`.
 
-        Raises ``CertificateError`` if the file's ``verify { }`` does not hold; ``error.run`` then is the verdict.
+        ``certificate`` has a row a check; distances are in per cent of what may be chosen, losses of consumption, as the report says.
+
+        Raises ``CertificateError`` if the file's ``verify { }`` does not hold; ``error.run`` then is the verdict. ``ValueError`` for actions outside
+        of their space, and what a policy raises.
         """
+        given = locals()
         words, lent = self._policies("--policy", policy, grids, agent, name)
         more, lent_others = self._policies("--others", others, False, None)
-        words += more + _learners(learner) + seeds_of(seeds)
-        words += _options(agent=agent, solution=None if solution is None else str(pathlib.Path(solution)))
-        words += _flags(other_parameters=other_parameters, best=best) + words_of("--with", flat(options))
-        with _Lending(lent + lent_others) as first:
-            return self._asked(
-                "verify", words, set or {}, lent=first, seed=seed, threads=threads, memory=memory, checkpoint=checkpoint,
-                out=out, force=force, progress=progress,
-            )
+        words += more + _learners(learner) + seeds_of(seeds) + options_of(given, "agent", "solution")
+        words += flags_of(given, "other_parameters", "best") + words_of("--with", flat(options))
+        return commands.asked(self._line("verify", words, set), lent=lent + lent_others, **common_of(given))
 
     def _policies(
         self, option: str, policy: Any, grids: bool, agent: Optional[str], name: Optional[str] = None
     ) -> tuple[list[str], list[_native.Lent]]:
         """The words that name policies, and those of Python that were lent for them."""
-        from ._policies import lend
+        from ._policies import is_checkpoint, lend
 
         if policy is None:
             return [], []
@@ -356,8 +440,9 @@ class Model:
         words: list[str] = []
         lent: list[_native.Lent] = []
         for who, one in by_agent.items():
-            if isinstance(one, Run) or _is_word(one):
-                word = str(pathlib.Path(one)) if isinstance(one, (Run, pathlib.Path)) else str(one)
+            named = isinstance(one, (str, pathlib.Path)) and not str(one).endswith(".onnx") and not is_checkpoint(one)
+            if isinstance(one, Run) or named:
+                word = typed(one)
             else:
                 lent.append(lend(self, one, who or agent, grids, name))
                 word = lent[-1].word
@@ -365,47 +450,7 @@ class Model:
         return words, lent
 
 
-def _is_word(policy: Any) -> bool:
-    return isinstance(policy, (str, pathlib.Path)) and not str(policy).endswith(".onnx")
-
-
-class _Lending:
-    """Keeps what was lent until a command has ended, and raises what it raised."""
-
-    def __init__(self, lent: list[_native.Lent]):
-        self.lent = lent
-
-    def __enter__(self) -> Optional[_native.Lent]:
-        return self.lent[0] if self.lent else None
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        for one in self.lent:
-            one.check()
-
-
-def _options(**values: Any) -> list[str]:
-    given = {k.replace("_", "-"): v for k, v in values.items() if v is not None}
-    return [w for name, value in given.items() for w in (f"--{name}", str(value))]
-
-
-def _flags(**values: bool) -> list[str]:
-    return [f"--{name.replace('_', '-')}" for name, on in values.items() if on]
-
-
 def _learners(learner: Union[None, str, Mapping[str, str]]) -> list[str]:
     if isinstance(learner, Mapping):
         return words_of("--learner", dict(learner))
     return [] if learner is None else ["--learner", learner]
-
-
-def _agents(agents: Union[None, str, Sequence[str]]) -> list[str]:
-    named = [agents] if isinstance(agents, str) else list(agents or [])
-    return [w for a in named for w in ("--agent", a)]
-
-
-def seeds_of(seeds: Union[None, int, str, Iterable[int]]) -> list[str]:
-    """The option of seeds: a number, ``"1..5"``, or numbers."""
-    if seeds is None:
-        return []
-    text = str(seeds) if isinstance(seeds, (int, str)) else ",".join(str(s) for s in seeds)
-    return ["--seeds", text]

@@ -1,7 +1,7 @@
 """The native half of econc. Arrays are flat and row-major with one row per slot: ``slot = world * members + member``."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,26 @@ _Step = tuple[_F32, _F64, _Bool, _Bool, Optional[_F32], Optional[_F32]]
 version: str
 
 def templates() -> dict[str, str]: ...
+def manifest(directory: str) -> str: ...
+def main(words: Sequence[str]) -> int: ...
 def command(
-    words: Sequence[str], progress: Optional[Callable[[int, int, str, str], object]] = None
+    words: Sequence[str],
+    progress: Optional[Callable[[int, int, str, str], object]] = None,
+    elsewhere: Optional[_Elsewhere] = None,
 ) -> tuple[int, str, str]: ...
+def piece(
+    words: Sequence[str], trial: int, seed: int, rung: int, checkpoint: Optional[bytes] = None
+) -> tuple[int, str, str, Optional[tuple[bytes, Optional[bytes]]]]: ...
+
+class _Elsewhere(Protocol):
+    def begin(self, number: int, trial: int, seed: int, rung: int, checkpoint: Optional[bytes]) -> object: ...
+    def ended(self) -> list[tuple[int, bytes, Optional[bytes]]]: ...
+
+class Played:
+    def __init__(self, run: str) -> None: ...
+    def at(
+        self, places: Sequence[Sequence[tuple[str, str]]], period: int
+    ) -> tuple[list[tuple[str, _F64, list[str]]], tuple[int, int, int]]: ...
 
 class Named:
     def __init__(self, file: str, name: str) -> None: ...

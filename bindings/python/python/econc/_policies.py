@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
+from ._errors import needed
 from ._spaces import Seat
 
 if TYPE_CHECKING:
@@ -30,20 +31,25 @@ def game_of(
     worlds: int = 1,
     periods: Optional[int] = None,
     members: Optional[int] = None,
-    others: Sequence[str] = (),
+    others: Union[None, str, Sequence[str]] = None,
     seed: int = 1,
 ) -> _native.Game:
-    """Worlds of a model with seats for ``agents``."""
+    """Worlds of a model with seats for ``agents`` (None: the only one that decides; none: all that can learn). ``others`` is how all others
+    choose: ``"random"``, ``"rule"``, a run, .., also by agent, ``"firm=random"``."""
+    played = [others] if isinstance(others, str) else list(others or [])
     return _native.Game(
         str(model.path), set=list(model.params.items()), agents=agents, grids=grids, scenario=scenario, worlds=worlds,
-        periods=periods, members=members, others=list(others), seed=seed,
+        periods=periods, members=members, others=played, seed=seed,
     )
 
 
 def lend(model: Model, policy: Any, agent: Optional[str], grids: bool, name: Optional[str]) -> _native.Lent:
-    """A policy that commands can name."""
+    """A policy that commands can name as long as the answer is held."""
     game = game_of(model, agents=None if agent is None else [agent], grids=grids)
     seat = Seat(game.seats()[0])
+    if is_checkpoint(policy):
+        policy = _module_of(policy)
+    _of_this_agent(policy, seat)
     act = batched(policy)
 
     def answer(observation: _F32, mask: Optional[_F32]) -> tuple[_F32, npt.NDArray[np.uint32]]:
@@ -55,10 +61,37 @@ def lend(model: Model, policy: Any, agent: Optional[str], grids: bool, name: Opt
     return _native.Lent(answer, str(called), grids, seat.width, seat.continuous, seat.discrete)
 
 
+def is_checkpoint(policy: Any) -> bool:
+    """Whether a policy is named by the directory of a checkpoint of RLlib."""
+    return isinstance(policy, (str, pathlib.Path)) and (pathlib.Path(policy) / "class_and_ctor_args.pkl").is_file()
+
+
+def _module_of(checkpoint: Any) -> Any:
+    from .rllib import module
+
+    return module(checkpoint)
+
+
+def _of_this_agent(policy: Any, seat: Seat) -> None:
+    """Errs where a policy was learned for other observations or actions than those of a seat.
+
+    Raises ``ValueError``.
+    """
+    actions, seen = getattr(policy, "action_space", None), getattr(policy, "observation_space", None)
+    if actions is not None and actions != seat.action_space:
+        raise ValueError(f"the policy was learned for actions {actions}, and `{seat.agent}` has {seat.action_space}")
+    if seen is not None and getattr(seen, "shape", None) != (seat.width,):
+        raise ValueError(f"the policy was learned for observations {seen}, and `{seat.agent}` sees {seat.width} numbers")
+
+
 def batched(policy: Any) -> Batched:
-    """A function from a batch of observations and masks to a batch of actions."""
+    """A function from a batch of observations (``row x width``, float32) and masks (``row x choice``, or None) to a batch of actions, of whatever
+    stands for a policy.
+
+    Raises ``TypeError`` for what is none.
+    """
     if isinstance(policy, (str, pathlib.Path)):
-        return _onnx(pathlib.Path(policy))
+        return _rllib(_module_of(policy)) if is_checkpoint(policy) else _onnx(pathlib.Path(policy))
     if hasattr(policy, "predict") and hasattr(policy, "policy"):
         return _stable_baselines(policy)
     if hasattr(policy, "forward_inference") or hasattr(policy, "get_module"):
@@ -80,6 +113,8 @@ def _stable_baselines(model: Any) -> Batched:
         takes_mask = "action_masks" in inspect.signature(model.predict).parameters
     except (TypeError, ValueError):
         takes_mask = False
+    if hasattr(model.policy, "lstm_actor"):
+        raise ValueError("a recurrent policy keeps a memory, which is not handed from period to period here: give a function that does")
     # What the model was trained on may standardise observations.
     normal = model.get_vec_normalize_env() if hasattr(model, "get_vec_normalize_env") else None
 
@@ -95,7 +130,13 @@ def _stable_baselines(model: Any) -> Batched:
 def _rllib(algorithm: Any) -> Batched:
     import torch
 
+    if getattr(getattr(algorithm, "config", None), "_env_to_module_connector", None) is not None:
+        raise ValueError("observations pass a connector of the algorithm, which its module does not know: give a function that applies it")
     module = algorithm if hasattr(algorithm, "forward_inference") else algorithm.get_module()
+    if module is None:
+        raise ValueError("the algorithm has several modules: name one, algorithm.get_module(\"firm\")")
+    if module.is_stateful():
+        raise ValueError("a recurrent policy keeps a memory, which is not handed from period to period here: give a function that does")
     law = module.get_inference_action_dist_cls()
 
     def act(rows: _F32, mask: Optional[_F32]) -> Any:
@@ -113,8 +154,7 @@ def _rllib(algorithm: Any) -> Batched:
 
 
 def _onnx(path: pathlib.Path) -> Batched:
-    import onnxruntime
-
+    onnxruntime = needed("onnxruntime", "onnx")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = [i.name for i in session.get_inputs()]
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import html
 import json
 import pathlib
 import re
 import shutil
 import tempfile
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
+
+from . import _native
+from ._errors import EconWarning, needed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,8 +30,20 @@ class Place:
         self.path = pathlib.Path(out) if out is not None else pathlib.Path(self._own.name if self._own else ".") / "run"
 
 
+#: Tables that say what a run is about, the first that there is, with what tells rows apart.
+MAIN = {
+    "solution": [], "series": ["t"], "irf": ["shock", "variable", "period"], "steady_state": ["name"], "seeds": ["seed"], "measured": [],
+}
+#: Plots of how a solution was found, not of what it is.
+BESIDE = ("convergence", "euler", "value")
+
+
 class Run:
-    """The results of a solve, a simulation, a training or a verdict: a directory of econc, with its tables, arrays and plots."""
+    """The results of a solve, a simulation, a training or a verdict: a directory of econc, with its tables, arrays and plots.
+
+    Numbers are in the units of the file. A run can be pickled (its files travel with it) and is the directory to :func:`os.fspath`; copies are
+    the same run.
+    """
 
     def __init__(self, directory: Union[str, pathlib.Path], result: Optional[dict[str, Any]] = None, place: Optional[Place] = None):
         #: Where its files are.
@@ -33,6 +51,30 @@ class Run:
         #: What ``--json`` prints: certificate, facts, tables, messages.
         self.result: dict[str, Any] = result or {}
         self._place = place
+        self._played: Optional[_native.Played] = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"files": files_of(self.directory), "result": self.result, "name": self.directory.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        place = Place(None)
+        directory = place.path.with_name(state["name"])
+        write_files(state["files"], directory)
+        self.__init__(directory, {**state["result"], "directory": str(directory)}, place)  # type: ignore[misc]
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Run:
+        return self
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run is and consists of: command, model, settings, overrides, seed, status, files with their SHA-256.
+
+        Raises ``EconError`` (E0954, E0955) where a file is missing or not as it was written.
+        """
+        return dict(json.loads(_native.manifest(str(self.directory))))
 
     @property
     def status(self) -> str:
@@ -41,7 +83,7 @@ class Run:
 
     @property
     def facts(self) -> dict[str, str]:
-        """Facts by name, as text: method, concept, iterations, time."""
+        """Facts by name, as text: method, concept, iterations, time; of a run that was read from its directory what it was asked."""
         return dict(self.result.get("facts", {}))
 
     @property
@@ -52,7 +94,8 @@ class Run:
     @property
     def tables(self) -> list[str]:
         """Names of the tables of the run, for :meth:`table`."""
-        return sorted(p.stem for p in self.directory.glob("*.csv"))
+        found = sorted(p.stem for p in self.directory.glob("*.csv"))
+        return found or sorted(self.result.get("tables", {}))
 
     @property
     def plots(self) -> list[str]:
@@ -60,40 +103,55 @@ class Run:
         return sorted(p.stem for p in (self.directory / "plots").glob("*.svg"))
 
     def _file(self, name: str, suffix: str, known: list[str]) -> pathlib.Path:
-        path = self.directory / f"{name}{suffix}"
-        if not path.exists():
-            import difflib
-
+        """A file by its name; plots of ``planner.s`` are called ``planner_s``, and the last part of a name does where it is the only one."""
+        wanted = re.sub(r"[^\w-]", "_", name)
+        ends = [k for k in known if k.endswith(f"_{wanted}")]
+        found = next((k for k in (name, wanted) if k in known), ends[0] if len(ends) == 1 else None)
+        if found is None:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
             raise KeyError(f"the run has no {name!r}: {hint}")
-        return path
+        return self.directory / f"{found}{suffix}"
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table as a pandas DataFrame: ``moments``, ``certificate``, ``series``, .."""
-        import pandas as pd
+        """A table as a pandas DataFrame, a row a line of its CSV file: ``moments``, ``certificate``, ``series``, .. (see :attr:`tables`).
 
+        Raises ``KeyError`` where there is none of that name. Needs pandas.
+        """
+        pandas = needed("pandas", "frames")
+        printed = self.result.get("tables", {})
+        if name in printed and not (self.directory / f"{name}.csv").exists():
+            # An exercise is a folder of runs; its own table is only printed.
+            shown: pd.DataFrame = pandas.DataFrame(printed[name])
+            return shown
         # Newer versions read numbers exactly by default.
-        exact: dict[str, Any] = {"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}
-        return pd.read_csv(self._file(name, ".csv", self.tables), **exact)
+        exact: dict[str, Any] = {"float_precision": "round_trip"} if int(pandas.__version__.split(".")[0]) < 3 else {}
+        frame: pd.DataFrame = pandas.read_csv(self._file(name, ".csv", self.tables), **exact)
+        return frame
 
     @property
     def certificate(self) -> pd.DataFrame:
-        """The certificate, a line a check."""
+        """The certificate, a row a check: what was measured, the bound, whether it holds."""
         return self.table("certificate")
 
     @property
     def frame(self) -> pd.DataFrame:
-        """What the run is about as a DataFrame: the policy of a solution, the series of a simulation, the responses to impulses."""
-        for name in ("solution", "series", "irf", "steady_state", "seeds", "measured"):
-            if (self.directory / f"{name}.csv").exists():
-                return self.table(name)
-        if not self.tables:
+        """What the run is about as a DataFrame: the policy of a solution (a row a node of its grid, shocks first, the last state fastest), the
+        series of a simulation (a row a period of the first world), the responses to impulses, steady states, a training by seeds."""
+        return self.table(self._main())
+
+    def _main(self) -> str:
+        tables = self.tables
+        if not tables:
             raise KeyError("the run has no table")
-        return self.table(self.tables[0])
+        return next((n for n in MAIN if n in tables), tables[0])
 
     def numpy(self, name: Optional[str] = None) -> dict[str, npt.NDArray[Any]]:
-        """Arrays by name: axes and functions on their grid (``solution``), responses (``irf``)."""
+        """Arrays by name: axes (``n``) and functions on their grid (``n x m x ..``, shocks first) of a solution, responses (``shock x t``) of
+        ``irf``; where a run has no such file, the columns of :attr:`frame`.
+
+        Raises ``KeyError`` where there is none of that name.
+        """
         import numpy as np
 
         known = sorted(p.stem for p in self.directory.glob("*.npz"))
@@ -102,23 +160,25 @@ class Run:
         with np.load(self._file(name or known[0], ".npz", known), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
 
-    def xarray(self, name: str = "solution") -> xr.Dataset:
-        """Functions on their grid, with axes as coordinates; tables as variables over rows."""
-        import xarray as xr
+    def xarray(self, name: Optional[str] = None) -> xr.Dataset:
+        """What the run is about as a Dataset: functions on their grid with axes as coordinates, series over ``t``, responses over ``shock``,
+        ``variable`` and ``period``; with a name that table.
 
-        path = self.directory / f"{name}.npz"
-        if not path.exists():
-            table = self.table(name if name in self.tables else self.frame.columns.name or self._main())
-            index = [c for c in ("t", "period") if c in table.columns][:1]
-            return xr.Dataset.from_dataframe(table.set_index(index) if index and table[index[0]].is_unique else table)
+        Raises ``KeyError`` where there is none of that name. Needs pandas and xarray.
+        """
+        xarray = needed("xarray", "frames")
+        name = name or self._main()
+        if name != "solution" or not (self.directory / "solution.npz").exists():
+            table = self.table(name)
+            keys = [c for c in MAIN.get(name, []) if c in table.columns]
+            found: xr.Dataset = xarray.Dataset.from_dataframe(table.set_index(keys) if keys else table)
+            return found
         arrays = self.numpy(name)
         axes = {k: v for k, v in arrays.items() if v.ndim == 1}
         dims = self._axes(arrays)
         data = {k: (dims, v) for k, v in arrays.items() if k not in dims and v.shape == tuple(len(axes[d]) for d in dims)}
-        return xr.Dataset(data, coords={d: axes[d] for d in dims})
-
-    def _main(self) -> str:
-        return next((n for n in ("solution", "series", "irf", "steady_state") if n in self.tables), self.tables[0])
+        grid: xr.Dataset = xarray.Dataset(data, coords={d: axes[d] for d in dims})
+        return grid
 
     @staticmethod
     def _axes(arrays: dict[str, npt.NDArray[Any]]) -> list[str]:
@@ -129,14 +189,58 @@ class Run:
             return names[: len(full)]
         raise ValueError(f"the axes of {names} are not known")
 
-    def plot(self, name: str) -> Svg:
-        """A plot of the report; notebooks show it."""
-        path = self._file(name, ".svg", self.plots) if "/" in name else self._file(f"plots/{name}", ".svg", [f"plots/{p}" for p in self.plots])
+    def policy(
+        self, places: Optional[Mapping[str, Any]] = None, *, period: int = 0, **values: Any
+    ) -> dict[str, Union[float, str, npt.NDArray[Any]]]:
+        """What the policies of the run choose where states and shocks have these values: ``run.policy(k=5.0, z=0.0)``, or arrays of one shape,
+        ``run.policy(k=np.linspace(2, 8, 50), z=0)``; names with dots or indices go into ``places``. All states and shocks are named, in the
+        units of the file, states of chains by number or label; ``period`` (from 0) where choices go with it.
+
+        Returns by the name of each action a number, or an array of the shape of what was given; of labelled choices the label. It is what
+        ``simulate`` plays there, between the nodes of the grid, too, with the likeliest choice where a policy mixes. Beyond the grid of states the
+        policy is that of the edge, beyond the nodes of shocks it is continued, and ``EconWarning`` says so.
+
+        Raises ``EconError``: E0851 for what is not named, E0995 for names and values outside of their domains, E0954 for runs without a policy.
+        """
+        import numpy as np
+
+        given = {**(places or {}), **values}
+        arrays = np.broadcast_arrays(*(np.asarray(x) for x in given.values())) if given else []
+        shape = arrays[0].shape if arrays else ()
+        columns = [[str(x) if isinstance(x, str) else repr(float(x)) for x in a.ravel().tolist()] for a in arrays]
+        rows = [list(zip(given, row)) for row in zip(*columns)] if columns else [[]]
+        if not rows:
+            raise ValueError("no place is given: the arrays are empty")
+        if self._played is None:
+            self._played = _native.Played(str(self.directory))
+        actions, (states, shocks, read_) = self._played.at(rows, period)
+        for count, what in ((states, "states beyond the grid that was solved, where it is that of the edge"),
+                            (shocks, "shocks beyond the nodes that were solved, where it is continued")):
+            if count:
+                warnings.warn(f"the policy is read {count} of {read_} times at {what}", EconWarning, stacklevel=2)
+        out: dict[str, Union[float, str, npt.NDArray[Any]]] = {}
+        for name, chosen, labels in actions:
+            all_: npt.NDArray[Any] = np.array([labels[int(i)] for i in chosen]) if labels else chosen
+            out[name] = all_.reshape(shape) if shape else all_[0].item()
+        return out
+
+    def plot(self, name: Optional[str] = None) -> Svg:
+        """A plot of the report, which notebooks show: ``run.plot("planner.s")``, or the first of what was found.
+
+        Raises ``KeyError`` where there is none of that name.
+        """
+        known = self.plots
+        if name is None:
+            if not known:
+                raise KeyError("the run has no plots")
+            name = next((p for p in known if p not in BESIDE), known[0])
+        name = name[len("plots/"):] if name.startswith("plots/") else name
+        path = self.directory / "plots" / self._file(name, ".svg", known).name
         return Svg(path.read_text(encoding="utf-8"))
 
     @property
     def report(self) -> str:
-        """The page ``report.html``."""
+        """The page ``report.html``, as text."""
         return (self.directory / "report.html").read_text(encoding="utf-8")
 
     def _repr_html_(self) -> str:
@@ -154,31 +258,51 @@ class Run:
         return f"<econc.Run {self.result.get('model', '')} {head!s} ({self.status}): {self.directory}>"
 
     def save(self, path: Union[str, pathlib.Path]) -> Run:
-        """Copies the run to ``path``, where it stays."""
+        """Copies the run to ``path``, where it stays, and returns it there.
+
+        Raises ``FileExistsError`` where there is something already.
+        """
         target = pathlib.Path(path)
         shutil.copytree(self.directory, target)
-        return Run(target, self.result)
+        return Run(target, {**self.result, "directory": str(target)})
 
     def __fspath__(self) -> str:
         return str(self.directory)
 
 
 class Svg(str):
-    """A drawing; notebooks show it."""
+    """A drawing, the text of an SVG file; notebooks show it."""
 
     def _repr_svg_(self) -> str:
         return str(self)
 
 
-def read(directory: Union[str, pathlib.Path]) -> Run:
-    """A run that was written before, by this package or by the command ``econc``."""
+def read(directory: Union[Run, str, pathlib.Path]) -> Run:
+    """A run that was written before, by this package or by the command ``econc``.
+
+    Raises ``EconError``: E0954 where the directory is no run, E0955 where files are missing or not as they were written.
+    """
     path = pathlib.Path(directory)
-    manifest = path / "manifest.ron"
-    if not manifest.exists():
-        raise FileNotFoundError(f"{path} is no run directory: it has no manifest.ron")
-    found = re.search(r"\n\s*status: (\w+)", manifest.read_text(encoding="utf-8"))
-    status = found.group(1).lower() if found else "complete"
-    return Run(path, {"status": status, "model": path.name, "passes": status == "complete"})
+    manifest = json.loads(_native.manifest(str(path)))
+    asked = {"command": manifest["action"], "seed": str(manifest["seed"]), **manifest["settings"], **dict(manifest["overrides"])}
+    complete = manifest["status"] == "Complete"
+    return Run(path, {
+        "status": manifest["status"].lower(), "model": pathlib.Path(manifest["model"]).stem, "passes": complete,
+        "headline": manifest["action"], "facts": asked, "directory": str(path),
+    })
+
+
+def files_of(directory: pathlib.Path) -> dict[str, bytes]:
+    """Files below a directory, by their names in it."""
+    return {p.relative_to(directory).as_posix(): p.read_bytes() for p in sorted(directory.rglob("*")) if p.is_file()}
+
+
+def write_files(files: Mapping[str, bytes], directory: pathlib.Path) -> None:
+    """Writes what :func:`files_of` read."""
+    for name, data in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def result_of(printed: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ class Seat:
         self.columns: list[str] = seat["columns"]
         #: Ends in the units of the file between which a number of an observation is scaled to [-1, 1]; (-1, 1) where it is as it is.
         self.ends: list[tuple[float, float]] = seat["ends"]
+        #: Ends between which each number of an observation lies, as it is seen.
         self.limits: list[tuple[float, float]] = seat["limits"]
         #: Numbers in [-1, 1] that are chosen.
         self.continuous: int = seat["continuous"]
@@ -37,13 +38,14 @@ class Seat:
         self.masked: bool = seat["masked"]
         #: Discount factor of the model.
         self.discount: float = seat["discount"]
+        #: Stage in which it chooses, from 0.
         self.stage: int = seat["stage"]
         #: What each number and choice of an action means.
         self.meanings: list[dict[str, Any]] = json.loads(seat["meanings"])
 
     @property
     def observation_space(self) -> gymnasium.Space[Any]:
-        """The space of observations, with the ends of the file."""
+        """The space of observations: a ``Box`` of ``width`` numbers (float32), with the ends of the file."""
         from gymnasium import spaces
 
         low, high = (np.array([x[k] for x in self.limits], dtype=np.float32) for k in (0, 1))
@@ -51,13 +53,26 @@ class Seat:
 
     @property
     def action_space(self) -> gymnasium.Space[Any]:
-        """The space of actions: numbers in [-1, 1] between the ends of what may be chosen, and choices counted from 0."""
+        """The space of actions: numbers in [-1, 1] between the ends of what may be chosen, and choices counted from 0. A ``Box``, a ``Discrete``
+        or ``MultiDiscrete``, or a ``Dict`` of ``continuous`` and ``discrete``."""
         from ._masked import action_space
 
         return action_space(self.continuous, self.discrete)
 
+    def masks(self, mask: Optional[_F32], rows: int) -> Optional[npt.NDArray[np.int8]]:
+        """What may be chosen, ``row x choice`` of all finite dimensions side by side, 1 where it may; None where nothing can be forbidden."""
+        return None if mask is None else mask.astype(np.int8).reshape(rows, -1)
+
+    def allowed(self, mask: Optional[_F32], rows: int) -> npt.NDArray[np.bool_]:
+        """The same as truth values, all true where nothing can be forbidden."""
+        found = self.masks(mask, rows)
+        return np.ones((rows, sum(self.discrete)), dtype=np.bool_) if found is None else found.astype(np.bool_)
+
     def flat(self, action: Any, rows: int) -> tuple[_F32, _U32]:
-        """A batch of actions of ``rows`` rows as flat arrays of numbers and of choices."""
+        """A batch of actions of ``rows`` rows as flat arrays of numbers (``row x continuous``) and of choices (``row x discrete``).
+
+        Raises ``ValueError`` for other shapes, and for choices that are no whole numbers from 0.
+        """
         if isinstance(action, tuple):
             action = {"continuous": action[0], "discrete": action[1]}
         if isinstance(action, dict):
@@ -87,7 +102,7 @@ class Seat:
         return np.ascontiguousarray(given.reshape(-1), dtype=np.uint32)
 
     def in_units(self, observation: npt.ArrayLike) -> dict[str, npt.NDArray[np.float64]]:
-        """What was seen in the units of the file, by name."""
+        """What was seen (``.. x width``) in the units of the file, by name (``..``)."""
         seen = np.asarray(observation, dtype=np.float64)
         low, high = (np.array([e[k] for e in self.ends]) for k in (0, 1))
         values = low + 0.5 * (seen + 1.0) * (high - low)

@@ -48,12 +48,38 @@ def model_of(model: Union[Model, PathLike], params: Optional[Mapping[str, Any]] 
     return load(model, set=params)
 
 
-def _others(others: Union[None, str, Sequence[str]]) -> list[str]:
-    return [others] if isinstance(others, str) else list(others or [])
+class _Played:
+    """Worlds in which the seat of one agent is played."""
+
+    def _sit(self, model: Union[Model, PathLike], params: Optional[Mapping[str, Any]], render_mode: Optional[str], agent: Optional[str], **game: Any) -> None:
+        if render_mode is not None:
+            raise ValueError("econc draws no worlds: leave out render_mode")
+        #: The model.
+        self.econ = model_of(model, params)
+        self._made = {"agents": None if agent is None else [agent], **game}
+        self.game = game_of(self.econ, **self._made)
+        #: What is seen and chosen.
+        self.seat = Seat(self.game.seats()[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{k: v for k, v in self.__dict__.items() if k != "game"}, "_worlds_now": self.game.save()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        now = state.pop("_worlds_now")
+        self.__dict__.update(state)
+        self.game = game_of(self.econ, **self._made)
+        self.game.load(now)
 
 
-class EconEnv(gymnasium.Env[_F32, Any]):
-    """One world in which one agent is played; all others follow their rules, or ``others``."""
+class EconEnv(_Played, gymnasium.Env[_F32, Any]):
+    """One world in which one agent is played; all others follow their rules, or ``others``.
+
+    ``agent`` names who is played where several could be; ``periods`` is after how many the record stops (truncated); ``others`` is how all others
+    choose: ``"random"``, ``"rule"``, a run, .., also by agent, ``"firm=random"``; ``grids`` has numbers chosen among the nodes of grids in the file;
+    ``params`` replace parameters. It can be pickled, and goes on where it stood.
+
+    Raises ``EconError`` for models without such an agent, ``ValueError`` for agents of several members.
+    """
 
     metadata: dict[str, Any] = {"render_modes": []}
 
@@ -70,16 +96,7 @@ class EconEnv(gymnasium.Env[_F32, Any]):
         seed: int = 1,
         render_mode: Optional[str] = None,
     ):
-        if render_mode is not None:
-            raise ValueError("econc draws no worlds: leave out render_mode")
-        #: The model.
-        self.econ = model_of(model, params)
-        self.game = game_of(
-            self.econ, agents=None if agent is None else [agent], grids=grids, scenario=scenario, periods=periods,
-            others=_others(others), seed=seed,
-        )
-        #: What is seen and chosen.
-        self.seat = Seat(self.game.seats()[0])
+        self._sit(model, params, render_mode, agent, grids=grids, scenario=scenario, periods=periods, others=others, seed=seed)
         if self.seat.members != 1:
             raise ValueError(
                 f"`{self.seat.agent}` has {self.seat.members} members: take econc.envs.EconVectorEnv (one row a member) "
@@ -91,7 +108,7 @@ class EconEnv(gymnasium.Env[_F32, Any]):
         self._every = np.ones(1, dtype=np.bool_)
 
     def reset(self, *, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> tuple[_F32, dict[str, Any]]:
-        """Begins an episode; with a seed, everything anew."""
+        """Begins an episode; with a seed, everything anew. The observation has ``seat.width`` numbers."""
         super().reset(seed=seed)
         if seed is not None:
             self.game.reset(seed)
@@ -102,7 +119,10 @@ class EconEnv(gymnasium.Env[_F32, Any]):
         return seen, self._info(mask)
 
     def step(self, action: Any) -> tuple[_F32, float, bool, bool, dict[str, Any]]:
-        """Plays a period."""
+        """Plays a period; the reward is in the units of the file.
+
+        Raises ``ValueError`` for an action outside of its space, ``EconError`` where the economy cannot go on.
+        """
         seen, reward, terminated, truncated, last, mask = self.game.step(*self.seat.flat(action, 1))
         if last is not None:
             # The world has begun anew by itself; it waits for `reset`.
@@ -111,24 +131,24 @@ class EconEnv(gymnasium.Env[_F32, Any]):
         return seen, float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info(mask)
 
     def _info(self, mask: Optional[_F32]) -> dict[str, Any]:
-        if mask is None:
-            return {}
+        found = self.seat.masks(mask, 1)
         # Spaces of Gymnasium sample by it.
-        return {"action_mask": mask.astype(np.int8)}
+        return {} if found is None else {"action_mask": found[0]}
 
     def action_masks(self) -> _Bool:
         """What may be chosen now, for maskable learners: one entry per choice."""
-        mask = self.game.seen(0)[1]
-        return np.ones(sum(self.seat.discrete), dtype=np.bool_) if mask is None else mask.astype(np.bool_)
+        row: _Bool = self.seat.allowed(self.game.seen(0)[1], 1)[0]
+        return row
 
     def values(self) -> dict[str, float]:
-        """States and shocks in the units of the file."""
+        """States and shocks in the units of the file: a number, or an array of the elements, by name."""
         return {name: float(x[0]) if x.size == 1 else x for name, x in self.game.values().items()}  # type: ignore[misc]
 
 
-class EconVectorEnv(VectorEnv[_F32, Any, Any]):
-    """Many worlds of a model, stepped together in Rust, in which one agent is played. An agent with members has a row a member:
-    ``num_envs`` then is worlds times members, and the mode of autoreset is that of the same step.
+class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
+    """``num_envs`` worlds of a model, stepped together in Rust, in which one agent is played; options as of :class:`EconEnv`, and ``members`` for a
+    continuum. An agent with members has a row a member: the attribute ``num_envs`` then is worlds times members, and the mode of autoreset is that
+    of the same step. Observations are ``row x width`` (float32), rewards ``row`` (float64, in the units of the file).
 
     ``autoreset_mode`` is one of Gymnasium's three. In the mode of the same step ``info["final_obs"]`` holds what was seen last where
     ``info["_final_obs"]``; with it disabled, ``reset(options={"reset_mask": mask})`` begins the marked worlds.
@@ -152,17 +172,12 @@ class EconVectorEnv(VectorEnv[_F32, Any, Any]):
         autoreset_mode: Union[str, AutoresetMode, None] = None,
         render_mode: Optional[str] = None,
     ):
-        if render_mode is not None:
-            raise ValueError("econc draws no worlds: leave out render_mode")
-        #: The model.
-        self.econ = model_of(model, params)
+        #: Number of worlds.
         self.worlds = num_envs
-        self.game = game_of(
-            self.econ, agents=None if agent is None else [agent], grids=grids, scenario=scenario, worlds=num_envs,
-            periods=periods, members=members, others=_others(others), seed=seed,
+        self._sit(
+            model, params, render_mode, agent, grids=grids, scenario=scenario, worlds=num_envs, periods=periods, members=members,
+            others=others, seed=seed,
         )
-        #: What is seen and chosen.
-        self.seat = Seat(self.game.seats()[0])
         many = self.seat.members > 1
         default = AutoresetMode.SAME_STEP if many else AutoresetMode.NEXT_STEP
         self.autoreset_mode = default if autoreset_mode is None else AutoresetMode(autoreset_mode)
@@ -185,7 +200,11 @@ class EconVectorEnv(VectorEnv[_F32, Any, Any]):
     def reset(
         self, *, seed: Union[None, int, Sequence[Optional[int]]] = None, options: Optional[dict[str, Any]] = None
     ) -> tuple[_F32, dict[str, Any]]:
-        """Begins episodes: everywhere, or where ``options["reset_mask"]`` says. One seed serves all worlds, whose draws differ."""
+        """Begins episodes: everywhere, or where ``options["reset_mask"]`` (``row``, truth values) says. One seed serves all worlds, whose draws
+        differ.
+
+        Raises ``TypeError`` for a seed for each world, ``ValueError`` for a mask of another shape.
+        """
         mask = (options or {}).get("reset_mask")
         if seed is not None and not isinstance(seed, (int, np.integer)):
             raise TypeError("one whole number is the seed of all worlds: their draws differ from world to world")
@@ -221,7 +240,10 @@ class EconVectorEnv(VectorEnv[_F32, Any, Any]):
         return out, self._info(masks)
 
     def step(self, actions: Any) -> tuple[_F32, _F64, _Bool, _Bool, dict[str, Any]]:
-        """Plays a period in every world."""
+        """Plays a period in every world: observations, rewards, terminated, truncated, info.
+
+        Raises ``ValueError`` for actions outside of their space (nothing is moved into it), and for worlds that wait for a reset.
+        """
         if self._numbers_only and type(actions) is np.ndarray:
             given = np.ascontiguousarray(actions, dtype=np.float32).reshape(-1)
             choices = None
@@ -245,16 +267,12 @@ class EconVectorEnv(VectorEnv[_F32, Any, Any]):
         return seen, reward, terminated, truncated, info
 
     def _info(self, mask: Optional[_F32]) -> dict[str, Any]:
-        if mask is None:
-            return {}
-        return {"action_mask": mask.astype(np.int8).reshape(self.num_envs, -1)}
+        found = self.seat.masks(mask, self.num_envs)
+        return {} if found is None else {"action_mask": found}
 
     def action_masks(self) -> _Bool:
-        """What may be chosen now: a row for each row of the observation."""
-        mask = self.game.seen(0)[1]
-        if mask is None:
-            return np.ones((self.num_envs, sum(self.seat.discrete)), dtype=np.bool_)
-        return mask.astype(np.bool_).reshape(self.num_envs, -1)
+        """What may be chosen now: ``row x choice``."""
+        return self.seat.allowed(self.game.seen(0)[1], self.num_envs)
 
     def values(self) -> dict[str, _F64]:
         """States and shocks in the units of the file: by name one number a world, or ``element x world``."""

@@ -19,7 +19,7 @@ from ._model import Model
 from ._native import Game
 from ._policies import batched, game_of
 from ._spaces import Seat
-from .envs import _others, model_of
+from .envs import model_of
 
 
 def _nothing(space: Any) -> Any:
@@ -32,27 +32,13 @@ def _nothing(space: Any) -> Any:
 class _Table:
     """Seats of a game of one world, and the names of those who sit there."""
 
-    def __init__(
-        self,
-        model: Union[Model, PathLike],
-        agents: Optional[Sequence[str]],
-        scenario: Optional[str],
-        periods: Optional[int],
-        members: Optional[int],
-        others: Union[None, str, Sequence[str]],
-        grids: bool,
-        params: Optional[Mapping[str, Any]],
-        seed: int,
-        masks: str = "observation",
-    ):
+    def __init__(self, model: Union[Model, PathLike], params: Optional[Mapping[str, Any]], masks: str, **game: Any):
         if masks not in ("observation", "info"):
             raise ValueError(f"masks stand in \"observation\" or in \"info\", not in {masks!r}")
         self.in_observation = masks == "observation"
         self.econ = model_of(model, params)
-        self.game: Game = game_of(
-            self.econ, agents=list(agents or []), grids=grids, scenario=scenario, periods=periods, members=members,
-            others=_others(others), seed=seed,
-        )
+        self.made = game
+        self.game: Game = game_of(self.econ, **game)
         self.seats = [Seat(s) for s in self.game.seats()]
         #: Names of the members of each seat.
         self.names = [
@@ -64,6 +50,15 @@ class _Table:
         self.action_spaces = {n: s.action_space for n, s in self.seat_of.items()}
         self.stages = sorted({s.stage for s in self.seats})
         self.fresh = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{k: v for k, v in self.__dict__.items() if k != "game"}, "now": self.game.save()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        now = state.pop("now")
+        self.__dict__.update(state)
+        self.game = game_of(self.econ, **self.made)
+        self.game.load(now)
 
     def reset(self, seed: Optional[int]) -> None:
         if seed is not None:
@@ -86,18 +81,18 @@ class _Table:
     def rows(
         self, seat: int, values: npt.NDArray[np.float32], mask: Optional[npt.NDArray[np.float32]]
     ) -> dict[str, Any]:
-        rows = values.reshape(self.seats[seat].members, -1)
-        if mask is None or not self.in_observation:
-            return dict(zip(self.names[seat], rows))
-        masks = mask.astype(np.int8).reshape(self.seats[seat].members, -1)
-        both = [{"observation": row, "action_mask": m} for row, m in zip(rows, masks)]
-        return dict(zip(self.names[seat], both))
+        """What was seen, by the names of the members of a seat."""
+        s, names = self.seats[seat], self.names[seat]
+        rows, masks = values.reshape(s.members, -1), s.masks(mask, s.members)
+        if masks is None or not self.in_observation:
+            return dict(zip(names, rows))
+        return dict(zip(names, ({"observation": row, "action_mask": m} for row, m in zip(rows, masks))))
 
     def masks(self, seat: int, mask: Optional[npt.NDArray[np.float32]]) -> dict[str, dict[str, Any]]:
-        if mask is None:
-            return {name: {} for name in self.names[seat]}
-        rows = mask.astype(np.int8).reshape(self.seats[seat].members, -1)
-        return {name: {"action_mask": row} for name, row in zip(self.names[seat], rows)}
+        """What may be chosen, by the names of the members of a seat."""
+        s, names = self.seats[seat], self.names[seat]
+        masks = s.masks(mask, s.members)
+        return {name: {} for name in names} if masks is None else dict(zip(names, ({"action_mask": m} for m in masks)))
 
     def act(self, seat: int, actions: Mapping[str, Any]) -> None:
         """The choices of the members of a seat."""
@@ -106,11 +101,15 @@ class _Table:
         self.game.act(seat, *(np.concatenate([g[k] for g in given]) for k in (0, 1)))
 
 
-class EconParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
-    """A world in which all agents that can decide, or those in ``agents``, choose at once. Where a member is replaced while the world goes
-    on, ``infos[agent]["life_ended"]`` says so."""
+class _Several:
+    """A world in which the seats of several are played; options of both kinds of environments.
 
-    metadata: dict[str, Any] = {"render_modes": [], "name": "econc_v0", "is_parallelizable": True}
+    ``agents`` names who is played (all that can decide); ``periods`` is after how many the record stops (truncated); ``members`` how many stand for
+    a continuum; ``others`` is how all others choose: ``"random"``, ``"rule"``, a run, .., also by agent, ``"firm=random"``; ``grids`` has numbers chosen
+    among the nodes of grids in the file; ``params`` replace parameters; ``masks`` stand in the ``"observation"`` or in ``"info"``.
+
+    Raises ``EconError`` for models without such agents.
+    """
 
     def __init__(
         self,
@@ -126,9 +125,12 @@ class EconParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         seed: int = 1,
         masks: str = "observation",
     ):
-        self.table = _Table(model, agents, scenario, periods, members, others, grids, params, seed, masks)
-        if len(self.table.stages) > 1:
-            raise ValueError("agents choose one stage after another here: take econc.zoo.aec_env")
+        super().__init__()
+        self.table = _Table(
+            model, params, masks, agents=list(agents or []), grids=grids, scenario=scenario, periods=periods, members=members,
+            others=others, seed=seed,
+        )
+        #: The model.
         self.econ = self.table.econ
         self.render_mode = None
         self.possible_agents = list(self.table.all)
@@ -144,6 +146,26 @@ class EconParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         """The space of an agent's actions."""
         return self.action_spaces[agent]
 
+    def render(self) -> None:
+        """Nothing is drawn."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class EconParallelEnv(_Several, ParallelEnv[str, Any, Any]):  # type: ignore[misc]
+    """A world in which all agents that can decide, or those in ``agents``, choose at once. Where a member is replaced while the world goes
+    on, ``infos[agent]["life_ended"]`` says so. Observations have ``width`` numbers (float32), rewards are in the units of the file.
+
+    Raises ``ValueError`` where agents choose one stage after another (take :func:`aec_env`).
+    """
+
+    metadata: dict[str, Any] = {"render_modes": [], "name": "econc_v0", "is_parallelizable": True}
+
+    def __init__(self, model: Union[Model, PathLike], **options: Any):
+        super().__init__(model, **options)
+        if len(self.table.stages) > 1:
+            raise ValueError("agents choose one stage after another here: take econc.zoo.aec_env")
     def reset(self, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Begins an episode."""
         self.table.reset(seed)
@@ -159,7 +181,10 @@ class EconParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     def step(
         self, actions: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """Plays a period."""
+        """Plays a period: observations, rewards, terminated, truncated and infos by agent.
+
+        Raises ``ValueError`` for agents without an action, and for actions outside of their space.
+        """
         table, game = self.table, self.table.game
         if not self.agents:
             return {}, {}, {}, {}, {}
@@ -192,48 +217,11 @@ class EconParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             self.agents = []
         return observations, rewards, ends, cuts, infos
 
-    def render(self) -> None:
-        """Nothing is drawn."""
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
-class EconAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
+class EconAECEnv(_Several, AECEnv[str, Any, Any]):  # type: ignore[misc]
     """A world in which agents choose one after the other, stage by stage; who chooses late sees what was chosen before, if the file says so."""
 
     metadata: dict[str, Any] = {"render_modes": [], "name": "econc_aec_v0", "is_parallelizable": False}
-
-    def __init__(
-        self,
-        model: Union[Model, PathLike],
-        *,
-        agents: Optional[Sequence[str]] = None,
-        scenario: Optional[str] = None,
-        periods: Optional[int] = None,
-        members: Optional[int] = None,
-        others: Union[None, str, Sequence[str]] = None,
-        grids: bool = False,
-        params: Optional[Mapping[str, Any]] = None,
-        seed: int = 1,
-        masks: str = "observation",
-    ):
-        super().__init__()
-        self.table = _Table(model, agents, scenario, periods, members, others, grids, params, seed, masks)
-        self.econ = self.table.econ
-        self.render_mode = None
-        self.possible_agents = list(self.table.all)
-        self.agents: list[str] = []
-        self.observation_spaces = dict(self.table.observation_spaces)
-        self.action_spaces = dict(self.table.action_spaces)
-
-    def observation_space(self, agent: str) -> Any:
-        """The space of an agent's observations."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Any:
-        """The space of an agent's actions."""
-        return self.action_spaces[agent]
 
     def reset(self, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> None:
         """Begins an episode."""
@@ -267,7 +255,10 @@ class EconAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         return self._seen[agent]
 
     def step(self, action: Any) -> None:
-        """The choice of the agent whose turn it is."""
+        """The choice of the agent whose turn it is.
+
+        Raises ``ValueError`` for an action outside of its space.
+        """
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
@@ -309,20 +300,15 @@ class EconAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         else:
             self._turn()
 
-    def render(self) -> None:
-        """Nothing is drawn."""
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
 
 def parallel_env(model: Union[Model, PathLike], **options: Any) -> EconParallelEnv:
-    """A ``ParallelEnv`` of a model; ``options`` as of :class:`EconParallelEnv`."""
+    """A ``ParallelEnv`` of a model; ``options`` are ``agents``, ``scenario``, ``periods``, ``members``, ``others``, ``grids``, ``params``, ``seed`` and
+    ``masks``, as of :class:`EconParallelEnv`."""
     return EconParallelEnv(model, **options)
 
 
 def aec_env(model: Union[Model, PathLike], **options: Any) -> EconAECEnv:
-    """An ``AECEnv`` of a model; ``options`` as of :class:`EconAECEnv`."""
+    """An ``AECEnv`` of a model; ``options`` as of :func:`parallel_env`."""
     return EconAECEnv(model, **options)
 
 

@@ -2,7 +2,7 @@
 
 use crate::{error, policy, raised};
 use econc::Model;
-use econc::check::model::Process;
+use econc::check::model::{Process, Then};
 use econc::cli::hosted;
 use econc::env::vector::{GameOptions, Sitting, Vectorised};
 use econc::env::{Actions, Game as _, Told};
@@ -299,6 +299,25 @@ impl Game {
             out.set_item(&s.name, PyArray1::from_vec(py, values))?;
         }
         Ok(out)
+    }
+
+    /// The members of a seat that have left for good, one entry per slot; `None` where none can.
+    fn left<'py>(&self, py: Python<'py>, seat: usize) -> Option<Row<'py, bool>> {
+        let inside = self.locked();
+        let interface = inside.game.interface(seat);
+        let worlds = inside.game.worlds();
+        let agent = interface.actions.first().map(|a| worlds.model.actions[*a].owner);
+        let n = worlds.worlds();
+        let mut out: Option<Vec<bool>> = None;
+        for end in worlds.model.ends.iter().filter(|e| e.agent == agent) {
+            let Then::Leave { alive } = end.then else { continue };
+            let present = &worlds.frame[worlds.model.states[alive].input.0 as usize];
+            let left = out.get_or_insert_with(|| vec![false; n * interface.members]);
+            for (e, x) in present.iter().enumerate() {
+                left[(e % n) * interface.members + e / n] |= *x == 0.0;
+            }
+        }
+        out.map(|left| PyArray1::from_vec(py, left))
     }
 
     /// Periods since the episode of each world began.

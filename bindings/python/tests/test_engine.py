@@ -76,6 +76,50 @@ def test_tables_of_a_sweep_stand_below_one_another(growth):
         done.table("moments")
 
 
+def test_a_sweep_goes_on_where_it_stopped(growth, tmp_path):
+    over = {"beta": [0.94, 0.95, 0.96]}
+    whole = econc.sweep(growth, over, "steady_state", out=tmp_path / "whole")
+
+    def stop(done, *_):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        econc.sweep(growth, over, "steady_state", out=tmp_path / "stopped", progress=stop)
+    with pytest.raises(FileExistsError, match="resume=True"):
+        econc.sweep(growth, over, "steady_state", out=tmp_path / "stopped")
+    with pytest.raises(FileExistsError, match="asked otherwise"):
+        econc.sweep(growth, {"beta": [0.9]}, "steady_state", out=tmp_path / "stopped", resume=True)
+    when = (tmp_path / "stopped" / "run-001" / "manifest.ron").read_bytes()
+    done = []
+    rest = econc.sweep(growth, over, "steady_state", out=tmp_path / "stopped", resume=True, progress=lambda *at: done.append(at[:2]))
+    assert done == [(1, 1)] and digests(rest) == digests(whole)
+    assert (tmp_path / "stopped" / "run-001" / "manifest.ron").read_bytes() == when
+
+
+SAVER = """model saver
+param share = 0.5
+agent planner {
+  state k in [0.01, 2], start 0.2
+  action s in [0, 1]
+  policy s = share
+  k' = s * k^0.3
+  observe k
+  reward log((1 - s) * k^0.3)
+  discount 0.9
+}
+"""
+
+
+def test_points_that_fail_are_warned_of_and_columns_are_checks(growth):
+    with pytest.warns(econc.EconWarning, match="1 of 2 runs failed"):
+        # All of output is saved, of which nothing is left to consume, or half of it.
+        done = econc.sweep(econc.load(SAVER), {"share": [0.5, 1.0]}, "simulate", policy="rule", periods=5)
+    assert done.errors.count(None) == 1
+    solved = econc.sweep(growth, {"beta": [0.94, 0.95]}).frame
+    assert solved["best constant share"].notna().all() and not [c for c in solved.columns if c.endswith(")")]
+
+
 def files_of(run):
     found = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.name != "manifest.ron"]
     return {p.relative_to(run.directory).as_posix(): p.read_bytes() for p in found}

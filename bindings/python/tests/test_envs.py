@@ -315,3 +315,141 @@ def test_environments_are_pickled_where_they_stand(growth):
     other = pickle.loads(pickle.dumps(table))
     actions = {a: np.zeros(1, np.float32) for a in table.agents}
     assert other.agents == table.agents and str(other.step(actions)) == str(table.step(actions))
+
+
+LEAVES = """model leaves
+agent m[i in 1..3] {
+  state a in 0..40, start i
+  action x in [0, 1]
+  a' = a + 1
+  observe a
+  reward 1 + 0 * x
+  discount 0.9
+  end when a >= 4, then leave
+}
+"""
+
+
+def test_who_leaves_for_good_is_no_agent_any_more():
+    env = econc.zoo.parallel_env(LEAVES, periods=6)
+    env.reset(seed=1)
+    there, earned = [], {a: 0.0 for a in env.possible_agents}
+    while env.agents:
+        there.append(list(env.agents))
+        _, rewards, ends, cuts, _ = env.step({a: np.zeros(1, np.float32) for a in env.agents})
+        assert set(rewards) == set(there[-1])
+        for a, r in rewards.items():
+            earned[a] += r
+        if not any(cuts.values()):
+            assert [a for a in there[-1] if ends[a]] == [a for a in there[-1] if a not in env.agents]
+    # Members 1, 2, 3 begin at 1, 2, 3, and the end comes when 4 is reached.
+    lived = [sum(a in now for now in there) for a in env.possible_agents]
+    assert lived[0] > lived[1] > lived[2] and [earned[a] for a in env.possible_agents] == lived
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parallel_api_test(econc.zoo.parallel_env(LEAVES, periods=20), num_cycles=60)
+        api_test(econc.zoo.aec_env(LEAVES, periods=20), num_cycles=60)
+    rows = econc.envs.EconVectorEnv(LEAVES, 1, periods=6)
+    rows.reset(seed=1)
+    sums = sum(rows.step(np.zeros((3, 1), np.float32))[1] for _ in range(5))
+    assert list(sums) == [min(n, 5) for n in lived]
+
+
+def test_nothing_is_played_before_a_reset_or_after_an_end():
+    from gymnasium.error import ResetNeeded
+
+    env = econc.envs.EconEnv(ENDS)
+    action = np.zeros(1, np.float32)
+    with pytest.raises(ResetNeeded):
+        env.step(action)
+    env.reset(seed=1)
+    while not env.step(action)[2]:
+        pass
+    with pytest.raises(ResetNeeded):
+        env.step(action)
+    with pytest.raises(ResetNeeded):
+        econc.envs.EconVectorEnv(ENDS, 2).step(np.zeros((2, 1), np.float32))
+    table = econc.zoo.parallel_env("cournot", periods=1)
+    with pytest.raises(ResetNeeded):
+        table.step({})
+    table.reset(seed=1)
+    table.step({a: action for a in table.agents})
+    with pytest.raises(ResetNeeded):
+        table.step({})
+    with pytest.raises(ResetNeeded):
+        econc.zoo.aec_env("cournot").step(action)
+
+
+def test_episodes_without_a_seed_are_drawn(growth):
+    firsts = {float(econc.envs.EconEnv(growth).reset()[0][0]) for _ in range(3)}
+    assert len(firsts) == 3
+    assert len({float(econc.envs.EconVectorEnv(growth, 1).reset()[0][0, 0]) for _ in range(3)}) == 3
+    same = [econc.envs.EconEnv(growth, seed=5).reset()[0] for _ in range(2)]
+    assert np.array_equal(same[0], same[1]) and np.array_equal(same[0], econc.envs.EconEnv(growth).reset(seed=5)[0])
+
+
+@pytest.mark.parametrize("wrong", [{"num_envs": 0}, {"num_envs": -1}, {"periods": 0}, {"periods": -1}, {"periods": 2.0}, {"seed": -1}, {"members": -3}])
+def test_numbers_that_are_none_are_named(growth, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        econc.envs.EconVectorEnv(growth, **{"num_envs": 2, **wrong})
+
+
+def test_worlds_that_do_not_fit_are_refused(growth):
+    with pytest.raises(econc.EconError) as caught:
+        econc.envs.EconVectorEnv(growth, 10**9)
+    assert caught.value.code == "E0981"
+
+
+def test_what_is_no_action_is_answered_by_what_one_is():
+    env = econc.envs.EconEnv("growth")
+    env.reset(seed=1)
+    for wrong in (None, {"s": 0.0}, (0.0,) * 3, "half"):
+        with pytest.raises(ValueError, match="numbers"):
+            env.step(wrong)
+    table = econc.zoo.parallel_env("cournot", agents="firm")
+    table.reset(seed=1)
+    with pytest.raises(ValueError, match="firm_0"):
+        table.step({a: None for a in table.agents})
+    with pytest.raises(ValueError, match="bank"):
+        table.step({**{a: np.zeros(1) for a in table.agents}, "bank": np.zeros(1)})
+
+
+def test_a_member_that_is_replaced_has_no_last_look():
+    rows = econc.envs.EconVectorEnv(LEAVES.replace("then leave", "then restart"), 1, periods=20)
+    rows.reset(seed=1)
+    for t in range(5):
+        seen, _, terminated, _, info = rows.step(np.zeros((3, 1), np.float32))
+        assert not info.get("_final_obs", np.zeros(3, bool)).any(), t
+    assert rows.seat.in_units(seen)["a"][2] < 5
+
+
+def test_pictures_and_choices_that_are_forbidden():
+    env = gymnasium.make("econc/growth-v0", render_mode="rgb_array")
+    env.reset(seed=1)
+    assert env.render().shape == (64, 16, 3) and env.render().dtype == np.uint8
+    with pytest.raises(ValueError, match="rgb_array"):
+        econc.envs.EconEnv("growth", render_mode="human")
+    forbids = """model forbids
+agent p {
+  state k in 0..3, start 1
+  action d in {take when k >= 2, wait}
+  k' = k
+  observe k
+  reward k + (if d == take then 1 else 0)
+  discount 0.5
+}
+"""
+    env = econc.envs.EconEnv(forbids)
+    _, info = env.reset(seed=1)
+    assert list(info["action_mask"]) == [0, 1]
+    with pytest.raises(ValueError, match="action_mask"):
+        env.step(0)
+    assert env.step(1)[1] == 1
+    many = econc.envs.EconVectorEnv(forbids, 2)
+    many.reset(seed=1)
+    with pytest.raises(ValueError, match="row 1"):
+        many.step(np.array([1, 0]))
+    table = econc.zoo.parallel_env(forbids)
+    table.reset(seed=1)
+    with pytest.raises(ValueError, match="action_mask"):
+        table.step({"p": 0})

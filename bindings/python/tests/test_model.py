@@ -336,6 +336,8 @@ def test_two_runs_side_by_side(growth, solved, tmp_path):
     row = rows.loc[("moments", "planner.k", "mean")]
     assert (row["first"], row["second"]) == (a, b) and row["change"] == pytest.approx(b - a)
     assert (tmp_path / "both.csv").read_text().startswith("table,name,of it") and "<table" in both._repr_html_()
+    with pytest.raises(FileExistsError):
+        econc.compare(solved, other, out=tmp_path / "both.csv")
     assert not econc.compare(solved, solved).frame["change"].dropna().abs().any()
     with pytest.raises(econc.EconError) as caught:
         econc.compare(solved, tmp_path)
@@ -363,6 +365,11 @@ def test_what_was_stopped_goes_on_to_the_same_bytes(growth, tmp_path):
 def test_an_exercise_is_reproduced_and_the_command_is_in_the_package(tmp_path):
     run = econc.reproduce("language_benchmark", out=tmp_path / "exercise")
     assert run.passed and len(run.frame) > 0 and (tmp_path / "exercise" / "published").is_dir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "language_benchmark.econ").write_text("mine")
+    with pytest.raises(FileExistsError):
+        econc.reproduce("language_benchmark", out=tmp_path / "mine")
+    assert econc.reproduce("language_benchmark", out=tmp_path / "exercise").passed
     with pytest.raises(econc.EconError) as caught:
         econc.reproduce("no_such_exercise")
     assert caught.value.code == "E0962"
@@ -455,3 +462,138 @@ def test_every_public_name_is_described():
             if (callable(what) or inspect.isclass(what)) and not inspect.getdoc(what):
                 bare.append(called)
     assert not bare
+
+
+def test_no_way_to_read_a_run_shows_what_was_not_written(growth, tmp_path):
+    run = growth.solve(out=tmp_path / "run")
+    ways = {
+        "solution.csv": [lambda: run.frame, lambda: run.table("solution"), lambda: econc.read(tmp_path / "run")],
+        "certificate.csv": [lambda: run.certificate],
+        "solution.npz": [lambda: run.numpy(), lambda: run.xarray()],
+        "report.html": [lambda: run.report],
+        "plots/planner_s.svg": [lambda: run.plot()],
+    }
+    for name, reads in ways.items():
+        file = tmp_path / "run" / name
+        whole = file.read_bytes()
+        for data in (whole[: len(whole) // 2], whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:], None):
+            file.unlink() if data is None else file.write_bytes(data)
+            for read in reads:
+                with pytest.raises(econc.EconError) as caught:
+                    read()
+                assert caught.value.code == "E0955" and name in str(caught.value)
+        file.write_bytes(whole)
+    assert econc.read(tmp_path / "run").frame.equals(run.frame)
+    manifest = tmp_path / "run" / "manifest.ron"
+    for data in (b"", manifest.read_bytes()[:400]):
+        manifest.write_bytes(data)
+        for read in (lambda: econc.read(tmp_path / "run"), lambda: run.frame):
+            with pytest.raises(econc.EconError) as caught:
+                read()
+            assert caught.value.code in ("E0954", "E0955")
+    with pytest.raises(KeyError, match="zzz"):
+        growth.solve().xarray("zzz")
+    with pytest.raises(KeyError):
+        growth.solve().table("../run/moments")
+
+
+def test_responses_are_those_of_the_model_that_is_asked(growth, solved):
+    with pytest.raises(econc.EconError) as caught:
+        econc.load("growth", beta=0.9).irf(solved, periods=3)
+    assert caught.value.code == "E0819" and "beta" in str(caught.value)
+    with pytest.raises(econc.EconError) as caught:
+        econc.load("rbc").irf(solved, periods=3)
+    assert caught.value.code in ("E0818", "E0819")
+
+
+def test_runs_stay_for_as_long_as_somebody_holds_them_wherever_the_process_goes(growth, tmp_path, monkeypatch):
+    import copy
+    import gc
+
+    run = growth.simulate("fixed:s=0.2", periods=3)
+    kept = copy.deepcopy(run)
+    first = econc.sweep(growth, {"beta": [0.95]}, "steady_state")[0]
+    del run
+    gc.collect()
+    assert len(kept.frame) == 3 and len(first.frame) == 2
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.econ").write_text(TEXT)
+    model = econc.load("own.econ")
+    here = model.simulate("fixed:s=0.2", periods=3, out="here")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(here.frame) == 3 and model.steady_state().passed
+
+
+def test_nothing_warns_of_directories_that_go():
+    code = "import gc, warnings; warnings.simplefilter('error'); import econc; econc.load('growth').simulate('fixed:s=0.2', periods=2); gc.collect()"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert "Warning" not in done.stderr
+
+
+def test_what_was_stopped_says_where_it_stands(growth, tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="econc.resume"):
+        growth.train(steps=5_000_000, worlds=8, horizon=64, progress=stop, out=tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt, match="with out="):
+        growth.train(steps=5_000_000, worlds=8, horizon=64, progress=stop)
+
+
+@pytest.mark.parametrize(
+    "wrong, error, said",
+    [
+        (lambda m: econc.load("growth", beta=None), TypeError, "beta: None"),
+        (lambda m: econc.load("growth", beta=float("nan")), ValueError, "beta"),
+        (lambda m: econc.load(""), TypeError, "path"),
+        (lambda m: m.train(seeds=1.5), ValueError, "seeds"),
+        (lambda m: m.solve(out=3), TypeError, "out"),
+        (lambda m: m.solve(out=""), ValueError, "out"),
+        (lambda m: m.verify(policy="ppo.zip"), ValueError, "PPO.load"),
+        (lambda m: econc.sweep(m, {"beta": "0.9"}), ValueError, "lists of values"),
+        (lambda m: econc.sweep(m, {"beta": 0.9}), ValueError, "lists of values"),
+        (lambda m: econc.train(m, "a"), ValueError, "names no seeds"),
+        (lambda m: econc.tune(m, [1]), TypeError, "trials"),
+        (lambda m: m.solve(world=3), econc.EconError, None),
+        (lambda m: m.simulate("fixed:s=0.2", world=3), econc.EconError, "did you mean the option `worlds`"),
+        (lambda m: econc.train(m, 1, stpes=300), econc.EconError, "did you mean `steps`"),
+        (lambda m: econc.explain("E9999"), econc.EconError, "E0966"),
+    ],
+)
+def test_mistakes_of_the_caller_are_named(growth, wrong, error, said):
+    with pytest.raises(error, match=said) as caught:
+        wrong(growth)
+    if error is econc.EconError:
+        assert caught.value.code
+
+
+def test_numbers_of_any_kind_are_numbers(growth):
+    from decimal import Decimal
+    from fractions import Fraction
+
+    for value in (np.float64(0.95), np.float32(0.5), Decimal("0.95"), Fraction(19, 20)):
+        assert econc.load("growth", beta=value).parameters["beta"] == float(value)
+    assert growth.steady_state().frame.equals(growth.with_params(beta=np.float64(0.96)).steady_state().frame)
+    given = growth.train(seeds=np.int64(2), steps=12_000, worlds=8, horizon=64, network=np.array([4]))
+    assert list(given.frame["seed"]) == [2]
+
+
+def test_labels_stand_in_frames_and_numbers_in_tables():
+    model = econc.load("optimal_stopping")
+    run = model.solve()
+    assert set(run.frame["holder.d"]) == {"hold", "exercise"} and run.labels["holder.d"] == ["hold", "exercise"]
+    numbers = run.table("solution")["holder.d"]
+    assert [run.labels["holder.d"][int(x)] for x in numbers] == list(run.frame["holder.d"])
+    assert run.numpy()["holder.d"].dtype.kind == "f"
+    place = run.frame.iloc[5]
+    assert run.policy({"holder.x": place["holder.x"]})["holder.d"] == place["holder.d"]
+
+
+def test_a_certificate_that_does_not_hold_is_told_from_a_mistake(growth, solved):
+    with pytest.raises(econc.CertificateError) as caught:
+        growth.solve(grid={"k": "log(8)"})
+    assert caught.value.run.status == "failed" and not caught.value.run.passed
+    with pytest.raises(econc.CertificateError) as caught:
+        growth.verify(lambda seen: np.zeros((len(seen), 1)), solution=solved, policy_error=0.001)
+    assert "distance in policy" in str(caught.value) and caught.value.run.manifest["overrides"] == [["verify.policy_error", "0.001"]]

@@ -68,6 +68,8 @@ def test_simulations_play_policies_of_python(growth):
         (lambda seen: np.full((len(seen), 1), np.nan), ValueError, "NaN"),
         (lambda seen: np.zeros((len(seen), 2)), ValueError, "shape"),
         (lambda seen: 1 / 0, ZeroDivisionError, "division"),
+        (lambda seen: None, ValueError, "nothing was chosen"),
+        (lambda seen: {"s": 1}, ValueError, "numbers in"),
         (3, TypeError, "no policy"),
     ],
 )
@@ -126,3 +128,39 @@ def test_what_deviating_gains_is_nothing_at_an_equilibrium_and_known_elsewhere()
     assert 50 * (wrong["action"] + 1) == pytest.approx(1.5, abs=0.05)
     with pytest.raises(ValueError, match="firm"):
         gains("cournot", {})
+    with pytest.raises(ValueError, match="frm"):
+        gains("cournot", {"firm": all_at(2)["firm"], "frm": None})
+
+
+def test_gains_are_those_of_the_member_that_gains_most_and_none_where_none_is_known():
+    pytest.importorskip("pettingzoo")
+    from econc.zoo import gains
+
+    # Members with a share of their own: the third gains most by taking all.
+    text = """model shares
+agent m[i in 1..3] {
+  state k in [0, 9], start i
+  action x in [0, 1]
+  k' = k
+  observe k
+  reward k * x
+  discount 0.5
+}
+"""
+    half = gains(text, {"m": lambda seen: np.zeros((len(seen), 1))}, worlds=1, periods=1)["m"]
+    assert half["member"] == 2 and half["gain"] == pytest.approx(1.5, rel=1e-4)
+    # A deviation that leads to minus infinity is a bad one, not an error.
+    cake = gains("cake", {econc.load("cake").agents[0]: lambda seen: np.full((len(seen), 1), -0.8)}, worlds=1, periods=200, points=5)
+    assert np.isfinite(next(iter(cake.values()))["best"])
+    text = """model forbids
+agent p {
+  state k in 0..3, start 1
+  action d in {take when k >= 2, wait}
+  k' = k
+  observe k
+  reward k + (if d == take then 1 else 0)
+  discount 0.5
+}
+"""
+    masked = gains(text, {"p": lambda seen, mask: mask.argmax(-1)}, worlds=1, periods=2)["p"]
+    assert np.isnan(masked["gain"]) and np.isnan(masked["best"]) and masked["value"] > 0

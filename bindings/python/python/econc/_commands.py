@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import numbers
 import pathlib
-import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import _native
-from ._errors import CertificateError, EconError, EconWarning, needed
-from ._run import Place, Run, read, result_of
+from ._errors import CertificateError, EconError, EconWarning, needed, of_text
+from ._run import Folder, Place, Run, absolute, read, result_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,18 +30,27 @@ Seeds = Union[int, str, Iterable[int]]
 COMMON = ("seed", "threads", "memory", "checkpoint", "out", "force", "progress")
 
 
-def text_of(value: Value) -> str:
-    """A value as it is typed behind ``NAME=``."""
+def text_of(value: Any) -> str:
+    """A value as it is typed behind ``NAME=``.
+
+    Raises ``TypeError`` and ``ValueError`` for what cannot be typed.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(text_of(v) for v in value) + "]"
-    if hasattr(value, "item"):
-        value = value.item()
-    # The shortest text that gives the same number again.
-    return repr(value)
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real) or hasattr(value, "as_tuple"):
+        if math.isnan(value):
+            raise ValueError("a value that is not a number (nan) was given")
+        # The shortest text that gives the same number again.
+        return repr(float(value))
+    raise TypeError(f"{value!r} is no value: give a number, a text, a truth value or a list of these")
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -50,7 +60,10 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             out.update(flat(value, f"{prefix}{name}."))
         else:
-            out[prefix + name] = text_of(value)
+            try:
+                out[prefix + name] = text_of(value)
+            except (TypeError, ValueError) as why:
+                raise type(why)(f"{prefix}{name}: {why}") from None
     return out
 
 
@@ -84,7 +97,7 @@ def seeds_of(seeds: Optional[Seeds]) -> list[str]:
     """The option ``--seeds``."""
     if seeds is None:
         return []
-    return ["--seeds", str(seeds) if isinstance(seeds, (int, str)) else ",".join(str(s) for s in seeds)]
+    return ["--seeds", seeds if isinstance(seeds, str) else ",".join(str(s) for s in numbers_of(seeds))]
 
 
 def numbers_of(seeds: Seeds) -> list[int]:
@@ -92,14 +105,23 @@ def numbers_of(seeds: Seeds) -> list[int]:
 
     Raises ``ValueError`` where they are none.
     """
-    if isinstance(seeds, str):
-        lo, dots, hi = seeds.partition("..")
-        out = list(range(int(lo), int(hi) + 1)) if dots else [int(s) for s in seeds.split(",")]
-    else:
-        out = [seeds] if isinstance(seeds, int) else [int(s) for s in seeds]
-    if not out:
+    try:
+        if isinstance(seeds, str):
+            lo, dots, hi = seeds.partition("..")
+            out = list(range(int(lo), int(hi) + 1)) if dots else [int(s) for s in seeds.split(",")]
+        else:
+            listed = [seeds] if isinstance(seeds, numbers.Integral) else list(seeds)  # type: ignore[arg-type]
+            out = [int(s) for s in listed if isinstance(s, numbers.Integral) or fails(s)]
+    except (TypeError, ValueError):
+        raise ValueError(f"{seeds!r} names no seeds: write \"1..5\", [1, 2, 3] or 7") from None
+    if not out or min(out) < 0:
         raise ValueError(f"{seeds!r} names no seed: write \"1..5\", [1, 2, 3] or 7")
     return out
+
+
+def fails(seed: Any) -> bool:
+    """Raises ``TypeError``: it is no whole number."""
+    raise TypeError(seed)
 
 
 def told(progress: Watch) -> Optional[Progress]:
@@ -166,30 +188,51 @@ def asked(
     """
     place = None if resumed else Place(out)
     line = line_of(words, out=None if place is None else place.path, **common)
-    status, printed, said = command(line, progress, elsewhere)
+    try:
+        status, printed, said = command(line, progress, elsewhere)
+    except BaseException as why:
+        left_at(why, place, out)
+        raise
     for one in lent:
         one.check()
     result = result_of(printed)
     directory = result.get("directory")
     run = Run(directory, result, place) if directory and pathlib.Path(directory).exists() else None
+    if place is not None and out is None and status != 0 and run is None and str(place.path) in said:
+        said += "\n = note: that directory was temporary, and is gone: with out=.. it stays"
     if status != 0 or run is None:
         raise failure(said, result, run)
     warn(result.get("diagnostics", []), said)
     return run
 
 
-def refused(code: str, headline: str, hint: str) -> EconError:
-    """The exception for what the package refuses by itself."""
-    message = {"code": code, "severity": "Error", "headline": headline, "notes": [], "hint": hint}
-    return EconError(f"error[{code}]: {headline}\n = hint: {hint}", [message])
+def left_at(why: BaseException, place: Optional[Place], out: Optional[PathLike]) -> None:
+    """Says of work that was stopped where it stands."""
+    if place is None:
+        return
+    left = sorted(place.path.parent.glob(f"{place.path.name}.partial*"))
+    if not left:
+        return
+    said = (
+        "what was done is gone: with out=.. it stays, and econc.resume goes on with it" if out is None
+        else f"what was done stands in {left[-1]}: econc.resume({str(place.path)!r}) goes on with it"
+    )
+    if hasattr(why, "add_note"):
+        why.add_note(said)
+    if isinstance(why, KeyboardInterrupt) and not why.args:
+        why.args = (said,)
 
 
 def failure(said: str, result: Mapping[str, Any], run: Optional[Run]) -> EconError:
     """The exception of a command that failed."""
-    messages = list(result.get("diagnostics", []))
+    messages = list(result.get("diagnostics", [])) or of_text(said)
     errors = [d for d in messages if str(d.get("severity", "")).lower() == "error"]
-    held = bool(errors) and all(d.get("code") == "E0985" for d in errors)
-    text = said.strip() or "\n".join(in_words(d) for d in messages) or "the command failed"
+    # A solution or policy was found, and is handed over as one that does not hold.
+    judged = [c for c in result.get("certificate", []) if c.get("pass") is False]
+    held = run is not None and (bool(judged) or (bool(errors) and all(d.get("code") == "E0985" for d in errors)))
+    text = said.strip()
+    unsaid = [d for d in errors if str(d.get("code")) not in text]
+    text = "\n".join([text, *(in_words(d) for d in unsaid)]).strip() or "the command failed"
     return (CertificateError if held else EconError)(text, messages, run)
 
 
@@ -211,7 +254,7 @@ def explain(code: str) -> str:
     """What the code of a message means: ``explain("E0201")``."""
     status, printed, said = command(["explain", code])
     if status != 0:
-        raise EconError(said or printed)
+        raise failure(said or printed, {}, None)
     return printed
 
 
@@ -245,19 +288,21 @@ class Comparison:
 def compare(first: Union[Run, PathLike], second: Union[Run, PathLike], *, out: Optional[PathLike] = None) -> Comparison:
     """Two runs, or directories of runs, side by side; ``out`` also writes the numbers as CSV.
 
-    Raises ``EconError`` (E0954) where one is no run. Needs pandas.
+    Raises ``EconError`` (E0954) where one is no run, ``FileExistsError`` where ``out`` is there already. Needs pandas.
     """
     pandas = needed("pandas", "frames")
-    with tempfile.TemporaryDirectory(prefix="econc-") as folder:
-        file = pathlib.Path(folder) / "compared.csv"
-        line = ["compare", typed(read(first).directory), typed(read(second).directory)]
-        status, printed, said = command(line_of(line, out=file))
-        result = result_of(printed)
-        if status != 0:
-            raise failure(said, result, None)
-        if out is not None:
-            pathlib.Path(out).write_bytes(file.read_bytes())
-        return Comparison(result, pandas.read_csv(file))
+    if out is not None and absolute(out).exists():
+        raise FileExistsError(f"{out} is there already: name another file")
+    folder = Folder()
+    file = folder.path / "compared.csv"
+    line = ["compare", typed(read(first).directory), typed(read(second).directory)]
+    status, printed, said = command(line_of(line, out=file))
+    result = result_of(printed)
+    if status != 0:
+        raise failure(said, result, None)
+    if out is not None:
+        absolute(out).write_bytes(file.read_bytes())
+    return Comparison(result, pandas.read_csv(file))
 
 
 def resume(
@@ -269,7 +314,7 @@ def resume(
 
     Raises ``EconError`` (E0953, E0954) where there is nothing to go on with.
     """
-    path = pathlib.Path(directory)
+    path = absolute(directory)
     if not (path / "manifest.ron").exists():
         left = [p for p in path.parent.glob(f"{path.name}.*") if (p / "manifest.ron").exists()]
         found = max(left, key=lambda p: (p / "manifest.ron").stat().st_mtime, default=path)
@@ -290,6 +335,10 @@ def reproduce(
 
     Raises ``EconError`` where a number does not agree (``error.run`` then has the table) or there is no such exercise (E0962).
     """
+    if out is not None and (place := absolute(out)).exists():
+        earlier = place.is_dir() and (any(place.glob("*/manifest.ron")) or not any(place.iterdir()))
+        if not earlier:
+            raise FileExistsError(f"{out} holds other things than runs of an exercise: name another directory")
     if engine in (None, "local"):
         words = ["reproduce", exercise, *(["--long"] if long else [])]
         return asked(words, out=out, threads=threads, progress=progress)

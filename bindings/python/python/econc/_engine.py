@@ -8,18 +8,21 @@ tasks run, and that those of a node that is lost are done again.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import pathlib
-import tempfile
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union, overload
 
 from . import _commands as commands
 from . import _native
 from ._commands import PathLike, Seeds, Watch, common_of, flat, line_of, numbers_of
-from ._errors import EconError, needed
-from ._model import Model
-from ._run import Run, files_of, read, result_of, write_files
+from ._errors import CertificateError, EconError, EconWarning, needed
+from ._model import Model, load
+from ._run import Folder, Run, absolute, files_of, read, result_of, write_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +66,8 @@ class Sweep:
         rows = []
         for point, run, error in zip(self.points, self.runs, self.errors):
             row: dict[str, Any] = {**point, "status": run.status}
-            row.update({c["name"]: c["measured"] for c in run.result.get("certificate", [])})
+            # Titles may carry a number of their own, "best constant share (0.17)".
+            row.update({re.sub(r" \([-+.\de ]+\)$", "", c["name"]): c["measured"] for c in run.result.get("certificate", [])})
             row["error"] = None if error is None else error.code
             rows.append(row)
         found: pd.DataFrame = needed("pandas", "frames").DataFrame(rows)
@@ -106,32 +110,34 @@ def _model_of(state: Any) -> Model:
 def _task(version: str, action: str, state: Any, words: Mapping[str, Any]) -> Done:
     """One task: ``state`` is that of a model (or the name of an exercise)."""
     _same_version(version)
-    with tempfile.TemporaryDirectory(prefix="econc-task-") as folder:
-        out = pathlib.Path(folder) / "run"
-        try:
-            if action == "reproduce":
-                run = commands.reproduce(str(state), out=out, **words)
-            else:
-                run = getattr(_model_of(state), action)(out=out, **words)
-            error = None
-        except EconError as why:
-            error, found = why, why.run
-            if found is None:
-                return {}, {"status": "failed", "passes": False}, error.message, error.diagnostics
-            run = found
-        result = {k: v for k, v in run.result.items() if k != "directory"}
-        said = None if error is None else error.message
-        return files_of(run.directory), result, said, [] if error is None else error.diagnostics
+    folder = Folder("econc-task-")
+    out = folder.path / "run"
+    try:
+        if action == "reproduce":
+            run = commands.reproduce(str(state), out=out, **words)
+        else:
+            run = getattr(_model_of(state), action)(out=out, **words)
+        error = None
+    except EconError as why:
+        error, found = why, why.run
+        if found is None:
+            return {}, {"status": "failed", "passes": False}, error.message, error.diagnostics
+        run = found
+    result = {k: v for k, v in run.result.items() if k != "directory"}
+    said = None if error is None else error.message
+    return files_of(run.directory), result, said, [] if error is None else error.diagnostics
 
 
-def _written(done: Done, place: pathlib.Path) -> tuple[Run, Optional[EconError]]:
-    """The run of a task, where the caller is."""
+def _written(done: Done, place: pathlib.Path, keep: Any) -> tuple[Run, Optional[EconError]]:
+    """The run of a task, where the caller is; ``keep`` is what holds its directory."""
     files, result, said, diagnostics = done
     failed = result.get("status") == "failed"
     target = place.with_name(place.name + ".failed") if failed and files else place
     write_files(files, target)
-    run = Run(target, {**result, "directory": str(target)})
-    return run, None if said is None else EconError(said, diagnostics, run)
+    run = Run(target, {**result, "directory": str(target)}, keep)
+    if said is None:
+        return run, None
+    return run, commands.failure(said, {**result, "diagnostics": diagnostics}, run if files else None)
 
 
 def _shipped(value: Any) -> Any:
@@ -212,18 +218,49 @@ def _all(
     engine: Optional[str],
     out: Optional[PathLike],
     progress: Watch,
+    resume: bool = False,
 ) -> Sweep:
     _on(engine)
-    keep = tempfile.TemporaryDirectory(prefix="econc-") if out is None else None
-    place = pathlib.Path(keep.name if keep is not None else str(out))
+    if not isinstance(resume, bool) or (resume and out is None):
+        raise ValueError("resume goes on with what stands in out: name the directory")
+    keep = Folder() if out is None else None
+    place = keep.path if keep is not None else absolute(out)
+    asked = {"action": action, "points": [commands.flat(p) for p in points], "of": [_said(state, words) for state, words in jobs]}
+    note = place / "asked.json"
     if keep is None and place.exists() and any(place.iterdir()):
-        raise FileExistsError(f"{place} is not empty: name another directory")
-    width = len(str(len(jobs)))
+        if not resume:
+            raise FileExistsError(f"{place} is not empty: name another directory, or go on with what is there by resume=True")
+        if not note.exists() or json.loads(note.read_text()) != asked:
+            raise FileExistsError(f"what stands in {place} was asked otherwise: name another directory")
+    place.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(asked))
+    width = max(len(str(len(jobs))), 3)
     runs: list[Optional[Run]] = [None] * len(jobs)
     errors: list[Optional[EconError]] = [None] * len(jobs)
-    for number, done in _map(action, jobs, engine, progress):
-        runs[number], errors[number] = _written(done, place / f"run-{number + 1:0{max(width, 3)}}")
-    return Sweep(points, [r for r in runs if r is not None], errors, keep)
+    there = [place / f"run-{number + 1:0{width}}" for number in range(len(jobs))]
+    for number, target in enumerate(there):
+        if resume and (target / "manifest.ron").exists():
+            taken = read(target)
+            runs[number] = taken if taken.passed else None
+    open_ = [number for number in range(len(jobs)) if runs[number] is None]
+    for position, done in _map(action, [jobs[n] for n in open_], engine, progress):
+        number = open_[position]
+        runs[number], errors[number] = _written(done, there[number], keep)
+    failed = [e for e in errors if e is not None]
+    found = [r for r in runs if r is not None]
+    if failed and len(failed) == len(jobs) and all(e.run is None for e in failed):
+        # Nothing was begun anywhere: it was asked for wrongly.
+        raise failed[0]
+    broken = [e for e in failed if not isinstance(e, CertificateError)]
+    if broken:
+        warnings.warn(f"{len(broken)} of {len(jobs)} runs failed, the first with {broken[0].code}: see .frame and .errors", EconWarning, stacklevel=3)
+    return Sweep(points, found, errors, keep)
+
+
+def _said(state: Any, words: Mapping[str, Any]) -> str:
+    """A digest of what a task is asked."""
+    told = repr((state, sorted((k, repr(v)) for k, v in words.items() if k not in ("threads", "memory"))))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def sweep(
@@ -234,17 +271,21 @@ def sweep(
     engine: Optional[str] = None,
     out: Optional[PathLike] = None,
     progress: Watch = None,
+    resume: bool = False,
     **options: Any,
 ) -> Sweep:
     """``action`` (``solve``, ``simulate``, ``steady_state``, ``irf``, ``train``, ``verify``) for every combination of the values in ``over``,
     the last fastest: parameters in the units of the file. ``options`` are those of the action. With ``engine="ray"`` each point is a task of the
-    cluster.
+    cluster. ``resume=True`` goes on with the sweep in ``out``: points that are complete there are not computed again.
 
-    Raises ``EconError`` for a value that the model refuses, before anything is computed; ``ValueError`` without values, ``FileExistsError`` where
-    ``out`` is not empty. A point that fails is kept with its error.
+    Raises ``EconError`` for a value that the model refuses, before anything is computed, and for options that no point can have; ``ValueError`` without
+    values, ``FileExistsError`` where ``out`` is not empty, or holds another sweep. A point that fails is kept with its error, and warned of.
     """
+    model = _of(model)
     if action not in ACTIONS:
         raise ValueError(f"a sweep is over {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, not {action!r}")
+    if not isinstance(over, Mapping) or any(isinstance(given, str) or not isinstance(given, Iterable) for given in over.values()):
+        raise ValueError("a sweep is over lists of values by name: sweep(model, {\"beta\": [0.95, 0.96]})")
     values = {name: list(given) for name, given in over.items()}
     if not values or not all(values.values()):
         raise ValueError("a sweep needs values: sweep(model, {\"beta\": [0.95, 0.96]})")
@@ -254,53 +295,64 @@ def sweep(
     # A value that the model does not allow stops the sweep before anything is computed.
     for point in points:
         model.with_params(point)
-    return _all(action, points, jobs, engine, out, progress)
+    return _all(action, points, jobs, engine, out, progress, resume)
+
+
+def _of(model: Union[Model, PathLike]) -> Model:
+    return model if isinstance(model, Model) else load(model)
 
 
 def _by_seeds(
-    action: str, model: Model, seeds: Seeds, engine: Optional[str], out: Optional[PathLike], progress: Watch, options: Mapping[str, Any]
+    action: str, model: Union[Model, PathLike], seeds: Seeds, engine: Optional[str], out: Optional[PathLike], progress: Watch, resume: bool,
+    options: Mapping[str, Any],
 ) -> Sweep:
+    model = _of(model)
     numbers = numbers_of(seeds)
     jobs = [(model.__getstate__(), {**options, "seeds": s}) for s in numbers]
-    return _all(action, [{"seed": s} for s in numbers], jobs, engine, out, progress)
+    return _all(action, [{"seed": s} for s in numbers], jobs, engine, out, progress, resume)
 
 
 def train(
-    model: Model, seeds: Seeds, *, engine: Optional[str] = None, out: Optional[PathLike] = None, progress: Watch = None, **options: Any
+    model: Union[Model, PathLike], seeds: Seeds, *, engine: Optional[str] = None, out: Optional[PathLike] = None, progress: Watch = None,
+    resume: bool = False, **options: Any,
 ) -> Sweep:
-    """A training a seed, each a task; ``options`` as of ``Model.train``.
+    """A training a seed, each a task; ``options`` as of ``Model.train``. ``resume=True`` goes on with what stands in ``out``.
 
-    Raises ``ValueError`` without seeds. A seed that fails is kept with its error.
+    Raises ``ValueError`` without seeds, ``EconError`` for options that no training can have. A seed that fails is kept with its error.
     """
-    return _by_seeds("train", model, seeds, engine, out, progress, options)
+    return _by_seeds("train", model, seeds, engine, out, progress, resume, options)
 
 
 def verify(
-    model: Model, seeds: Seeds, *, engine: Optional[str] = None, out: Optional[PathLike] = None, progress: Watch = None, **options: Any
+    model: Union[Model, PathLike], seeds: Seeds, *, engine: Optional[str] = None, out: Optional[PathLike] = None, progress: Watch = None,
+    resume: bool = False, **options: Any,
 ) -> Sweep:
-    """A training and its verdict a seed, each a task; ``options`` as of ``Model.verify``.
+    """A training and its verdict a seed, each a task; ``options`` as of ``Model.verify``. ``resume=True`` goes on with what stands in ``out``.
 
-    Raises ``ValueError`` without seeds. A verdict that does not hold is kept with its error.
+    Raises ``ValueError`` without seeds, ``EconError`` for options that no training can have. A verdict that does not hold is kept with its error.
     """
-    return _by_seeds("verify", model, seeds, engine, out, progress, options)
+    return _by_seeds("verify", model, seeds, engine, out, progress, resume, options)
 
 
 @overload
-def tune(model: Model, trials: Optional[int] = None, *, engine: Optional[str] = None, **options: Any) -> Run: ...
+def tune(model: Union[Model, PathLike], trials: Optional[int] = None, *, engine: Optional[str] = None, **options: Any) -> Run: ...
 @overload
 def tune(
-    model: Model, trials: Sequence[Mapping[str, Any]], *, engine: Optional[str] = None, out: Optional[PathLike] = None, progress: Watch = None,
+    model: Union[Model, PathLike], trials: Sequence[Mapping[str, Any]], *, engine: Optional[str] = None, out: Optional[PathLike] = None, progress: Watch = None,
     **options: Any,
 ) -> Sweep: ...
 def tune(
-    model: Model, trials: Union[None, int, Sequence[Mapping[str, Any]]] = None, *, engine: Optional[str] = None, out: Optional[PathLike] = None,
-    progress: Watch = None, **options: Any,
+    model: Union[Model, PathLike], trials: Union[None, int, Sequence[Mapping[str, Any]]] = None, *, engine: Optional[str] = None,
+    out: Optional[PathLike] = None, progress: Watch = None, **options: Any,
 ) -> Union[Run, Sweep]:
     """econc's search over the options of a learner, as ``Model.tune``: its run. With a list of ``trials``, options of the learner each,
     ``[{"learning_rate": 1e-3}, ..]``, these are trained to the end: a sweep, ``options`` as of ``Model.train``.
 
     With ``engine="ray"`` each seed of each trial of a rung is a task of the cluster, or each trial of the list. Raises as ``Model.tune``.
     """
+    model = _of(model)
+    if isinstance(trials, (str, Mapping)) or (isinstance(trials, Sequence) and not all(isinstance(t, Mapping) for t in trials)):
+        raise TypeError("trials are their number, or a list of options, [{\"learning_rate\": 1e-3}, ..]")
     if trials is None or isinstance(trials, int):
         return model.tune(trials=trials, engine=engine, out=out, progress=progress, **options)
     listed = [dict(t) for t in trials]

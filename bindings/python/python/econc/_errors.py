@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -50,13 +51,27 @@ class EconError(Exception):
 
     @property
     def span(self) -> Optional[dict[str, Any]]:
-        """Where it is in the file: ``line``, ``column``, ``end_line``, ``end_column`` (from 1), ``start`` and ``end`` in bytes."""
+        """Where it is in the file: ``line``, ``column``, ``end_line``, ``end_column`` (from 1), ``start`` and ``end`` in bytes; None where it is
+        about something that was given here."""
         primary = self._first().get("primary")
-        return primary[0] if primary else None
+        return primary[0] if primary and "line" in primary[0] else None
 
 
 class CertificateError(EconError):
     """A solution or a learned policy whose certificate does not hold; ``run`` holds what was found."""
+
+
+def of_text(said: str) -> list[dict[str, Any]]:
+    """Messages as data, of a command that only shows them."""
+    found: list[dict[str, Any]] = []
+    for part in re.split(r"(?m)^(?=(?:error|warning)\[)", said):
+        head = re.match(r"(error|warning)\[([EW]\d{4})\]: (.*)", part)
+        if head:
+            hint = re.search(r"(?m)^ *= hint: (.*)$", part)
+            found.append({
+                "code": head[2], "severity": head[1].capitalize(), "headline": head[3], "notes": [], "hint": hint[1] if hint else None,
+            })
+    return found
 
 
 def needed(module: str, extra: str) -> ModuleType:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import difflib
+import inspect
 import json
 import pathlib
-import tempfile
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -14,7 +15,7 @@ from . import _commands as commands
 from . import _native
 from ._commands import PathLike, Seeds, Value, Watch, common_of, flags_of, flat, options_of, seeds_of, typed, words_of
 from ._errors import EconError
-from ._run import Run, Svg
+from ._run import Folder, Run, Svg, refused
 
 
 def load(source: PathLike, *, set: Optional[Mapping[str, Any]] = None, **params: Value) -> Model:
@@ -47,27 +48,29 @@ class Model:
         self._params = dict(params)
         self._text = text
         self._graph: Optional[dict[str, Any]] = None
-        self._folder = tempfile.TemporaryDirectory(prefix="econc-model-")
+        self._folder = Folder("econc-model-")
         #: Where the text is kept for as long as the model lives.
-        self.path = pathlib.Path(self._folder.name) / (pathlib.Path(name).name if name.endswith(".econ") else "model.econ")
+        self.path = self._folder.path / (pathlib.Path(name).name if name.endswith(".econ") else "model.econ")
         self.path.write_bytes(text)
         self._named = _native.Named(str(self.path), name)
 
     @staticmethod
     def _text_of(source: PathLike) -> tuple[bytes, str]:
-        if isinstance(source, str) and "\n" in source:
+        if isinstance(source, str) and ("\n" in source or "\r" in source):
             return source.encode(), "<text>"
-        path = pathlib.Path(source)
+        if not isinstance(source, (str, pathlib.Path)) or not str(source):
+            raise TypeError(f"a model is the path of a file, a text, or the name of a model of econc, not {source!r}")
+        path = pathlib.Path(source).expanduser()
         if path.is_file():
             return path.read_bytes(), str(source)
         if path.exists():
-            raise commands.refused("E0960", f"`{source}` is not a file", "name an .econ file")
+            raise refused("E0960", f"`{source}` is not a file", "name an .econ file")
         known = _native.templates()
         if source in known:
             return known[str(source)].encode(), f"{source}.econ"
         near = difflib.get_close_matches(path.stem, known, 1)
         hint = f"did you mean the model \"{near[0]}\" of econc?" if near else "econc.templates() has the models that come with econc"
-        raise commands.refused("E0960", f"`{source}` is no file, no model of econc, and no text of a model (which has lines)", hint)
+        raise refused("E0960", f"`{source}` is no file, no model of econc, and no text of a model (which has lines)", hint)
 
     @property
     def text(self) -> str:
@@ -153,8 +156,23 @@ class Model:
         """What a command on this model prints."""
         status, printed, said = commands.command(self._line(action, words))
         if status != 0:
-            raise EconError(said)
+            raise commands.failure(said, {}, None)
         return printed
+
+    def _asked(self, method: str, line: list[str], **more: Any) -> Run:
+        """A command that leaves a run; a setting that there is not may be an option of the method."""
+        try:
+            return commands.asked(line, **more)
+        except EconError as why:
+            options = [n for n, x in inspect.signature(getattr(self, method)).parameters.items() if x.kind == x.KEYWORD_ONLY]
+            wrong = next((d for d in why.diagnostics if d.get("code") in ("E0801", "E0802") and "did you mean" not in str(d.get("hint"))), None)
+            word = "" if wrong is None else str(wrong.get("headline")).split(":")[0].split("=")[0].replace("--set", "").replace("`", "").strip()
+            near = difflib.get_close_matches(word, options, 1)
+            if wrong is not None and near:
+                wrong["hint"] = f"did you mean the option `{near[0]}` of {method}?"
+                said = re.sub(r"(?m)^ *= hint: .*\n?", "", why.message).rstrip()
+                raise type(why)(f"{said}\n = hint: {wrong['hint']}", why.diagnostics, why.run) from None
+            raise
 
     def check(self) -> None:
         """Finds mistakes: raises ``EconError`` with all messages, warns with ``EconWarning``."""
@@ -197,7 +215,7 @@ class Model:
         """
         given = locals()
         words = options_of(given, "concept", "method", "information")
-        return commands.asked(self._line("solve", words, {**(set or {}), **settings}), **common_of(given))
+        return self._asked("solve", self._line("solve", words, {**(set or {}), **settings}), **common_of(given))
 
     def steady_state(
         self,
@@ -217,7 +235,7 @@ class Model:
         """
         given = locals()
         words = options_of(given, "concept")
-        return commands.asked(self._line("steady_state", words, {**(set or {}), **settings}), **common_of(given))
+        return self._asked("steady_state", self._line("steady_state", words, {**(set or {}), **settings}), **common_of(given))
 
     def simulate(
         self,
@@ -252,7 +270,7 @@ class Model:
         words, lent = self._policies("--policy", policy, grids, None)
         words += options_of(given, "scenario", "periods", "worlds", "members")
         words += flags_of(given, "on_chain", "greedy", "other_parameters")
-        return commands.asked(self._line("simulate", words, {**(set or {}), **settings}), lent=lent, **common_of(given))
+        return self._asked("simulate", self._line("simulate", words, {**(set or {}), **settings}), lent=lent, **common_of(given))
 
     def irf(
         self,
@@ -282,7 +300,7 @@ class Model:
 
         ``frame`` has a row a shock, variable and period: response, base, in per cent, standard error, band; ``numpy()`` the same, ``shock x t``.
 
-        Raises ``EconError`` (E0995 for shocks and places that there are not).
+        Raises ``EconError`` (E0995 for shocks and places that there are not; E0818 and E0819 for a run of another model or other parameters).
         """
         given = locals()
         shocks = [shock] if isinstance(shock, str) else list(shock or [])
@@ -293,8 +311,10 @@ class Model:
         replaced = {**(set or {}), **settings}
         line = self._line("irf", words, replaced)
         if run is not None:
+            # A run has its own model, which is to be this one.
+            _native.plays(str(self.path), list(self._params.items()), typed(pathlib.Path(run)))
             line = ["irf", typed(pathlib.Path(run)), *words, *words_of("--set", flat(replaced))]
-        return commands.asked(line, **common_of(given))
+        return self._asked("irf", line, **common_of(given))
 
     def train(
         self,
@@ -329,7 +349,7 @@ class Model:
         words += [w for a in ([agents] if isinstance(agents, str) else agents or []) for w in ("--agent", a)]
         words += options_of(given, "scenario", "against") + flags_of(given, "other_parameters")
         words += words_of("--with", flat(options))
-        return commands.asked(self._line("train", words, set), lent=lent, **common_of(given))
+        return self._asked("train", self._line("train", words, set), lent=lent, **common_of(given))
 
     def tune(
         self,
@@ -372,7 +392,7 @@ class Model:
         given = {k: v for k, v in locals().items() if k != "self"}
         if engine in (None, "local"):
             words, lent = self._search(given)
-            return commands.asked(self._line("tune", words, set), lent=lent, **common_of(given))
+            return self._asked("tune", self._line("tune", words, set), lent=lent, **common_of(given))
         from ._engine import searched_on
 
         return searched_on(self, given, engine)
@@ -418,6 +438,8 @@ class Model:
 
         ``certificate`` has a row a check; distances are in per cent of what may be chosen, losses of consumption, as the report says.
 
+        With a ``policy``, ``options`` are keys of ``verify { }``: ``episodes=100``, ``policy_error=0.02``.
+
         Raises ``CertificateError`` if the file's ``verify { }`` does not hold; ``error.run`` then is the verdict. ``ValueError`` for actions outside
         of their space, and what a policy raises.
         """
@@ -425,8 +447,11 @@ class Model:
         words, lent = self._policies("--policy", policy, grids, agent, name)
         more, lent_others = self._policies("--others", others, False, None)
         words += more + _learners(learner) + seeds_of(seeds) + options_of(given, "agent", "solution")
-        words += flags_of(given, "other_parameters", "best") + words_of("--with", flat(options))
-        return commands.asked(self._line("verify", words, set), lent=lent + lent_others, **common_of(given))
+        words += flags_of(given, "other_parameters", "best")
+        # Where nothing is trained, options are keys of `verify { }`.
+        keys = {f"verify.{k}": v for k, v in options.items()} if policy is not None else {}
+        words += words_of("--with", flat({} if keys else options))
+        return self._asked("verify", self._line("verify", words, {**keys, **(set or {})}), lent=lent + lent_others, **common_of(given))
 
     def _policies(
         self, option: str, policy: Any, grids: bool, agent: Optional[str], name: Optional[str] = None
@@ -441,6 +466,8 @@ class Model:
         lent: list[_native.Lent] = []
         for who, one in by_agent.items():
             named = isinstance(one, (str, pathlib.Path)) and not str(one).endswith(".onnx") and not is_checkpoint(one)
+            if named and str(one).endswith(".zip"):
+                raise ValueError(f"{one}: a model of Stable-Baselines3 is loaded by its class, PPO.load({str(one)!r}), and then given")
             if isinstance(one, Run) or named:
                 word = typed(one)
             else:

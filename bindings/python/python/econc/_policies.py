@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 import pathlib
+import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from . import _commands as commands
 from . import _native
 from ._errors import needed
+from ._run import Folder, result_of
 from ._spaces import Seat
 
 if TYPE_CHECKING:
     from ._model import Model
 
 _F32 = npt.NDArray[np.float32]
+#: From so many worlds on it is asked whether they fit into memory.
+MANY = 1_000_000
 #: From a batch of observations (and masks, or None) to a batch of actions.
 Batched = Callable[[_F32, Optional[_F32]], Any]
 
@@ -31,16 +37,54 @@ def game_of(
     worlds: int = 1,
     periods: Optional[int] = None,
     members: Optional[int] = None,
-    others: Union[None, str, Sequence[str]] = None,
-    seed: int = 1,
+    others: Union[None, str, pathlib.Path, Sequence[Any]] = None,
+    seed: Optional[int] = None,
 ) -> _native.Game:
     """Worlds of a model with seats for ``agents`` (None: the only one that decides; none: all that can learn). ``others`` is how all others
-    choose: ``"random"``, ``"rule"``, a run, .., also by agent, ``"firm=random"``."""
-    played = [others] if isinstance(others, str) else list(others or [])
+    choose: ``"random"``, ``"rule"``, a run, .., also by agent, ``"firm=random"``.
+
+    Raises ``ValueError`` for numbers that are none, ``EconError`` for what the model does not have and where memory does not suffice (E0981).
+    """
+    whole(1, num_envs=worlds, periods=periods, members=members)
+    whole(0, seed=seed)
+    played = [others] if isinstance(others, (str, pathlib.Path)) else list(others or [])
+    agents = [agents] if isinstance(agents, str) else agents
+    if worlds * (members or 1) >= MANY:
+        _fits(model, worlds, members)
     return _native.Game(
         str(model.path), set=list(model.params.items()), agents=agents, grids=grids, scenario=scenario, worlds=worlds,
-        periods=periods, members=members, others=played, seed=seed,
+        periods=periods, members=members, others=[str(pathlib.Path(o)) if hasattr(o, "__fspath__") else str(o) for o in played],
+        seed=1 if seed is None else int(seed),
     )
+
+
+def _fits(model: Model, worlds: int, members: Optional[int]) -> None:
+    """Errs where so many worlds do not fit into memory, as the command does before it plays them.
+
+    Raises ``EconError`` (E0981).
+    """
+    folder = Folder()
+    words = ["--policy", "random", "--periods", "1", "--worlds", str(worlds), "--out", str(folder.path / "run"), "--json"]
+    words += [] if members is None else ["--members", str(members)]
+    status, printed, said = commands.command(model._line("simulate", words))
+    found = commands.failure(said, result_of(printed), None)
+    if status != 0 and found.code in ("E0980", "E0981"):
+        raise found
+
+
+def whole(least: int, **given: Any) -> None:
+    """Errs for numbers that are not whole or less than ``least``.
+
+    Raises ``ValueError`` that names them.
+    """
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least):
+            raise ValueError(f"{name} is a whole number of {least} or more, not {value!r}")
+
+
+def drawn_seed() -> int:
+    """A seed that nobody has met."""
+    return secrets.randbits(63)
 
 
 def lend(model: Model, policy: Any, agent: Optional[str], grids: bool, name: Optional[str]) -> _native.Lent:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
+import hashlib
 import html
+import io
 import json
 import pathlib
 import re
 import shutil
 import tempfile
 import warnings
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _native
-from ._errors import EconWarning, needed
+from ._errors import EconError, EconWarning, needed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,12 +26,33 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+class Folder:
+    """A directory of its own, which goes with whoever holds this."""
+
+    def __init__(self, prefix: str = "econc-"):
+        #: Where it is.
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
+        self._end = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+
+
 class Place:
     """Where a run is written: where the caller says, or a directory that goes with the run."""
 
     def __init__(self, out: Union[str, pathlib.Path, None]):
-        self._own = tempfile.TemporaryDirectory(prefix="econc-") if out is None else None
-        self.path = pathlib.Path(out) if out is not None else pathlib.Path(self._own.name if self._own else ".") / "run"
+        self._own = Folder() if out is None else None
+        self.path = absolute(out) if self._own is None else self._own.path / "run"
+
+
+def absolute(path: Any) -> pathlib.Path:
+    """A place as it is now, whatever directory the process goes to later.
+
+    Raises ``TypeError`` and ``ValueError`` for what is no place.
+    """
+    if not isinstance(path, (str, pathlib.Path)):
+        raise TypeError(f"out is the name of a directory, not {path!r}")
+    if not str(path):
+        raise ValueError("out names no directory")
+    return pathlib.Path(path).expanduser().absolute()
 
 
 #: Tables that say what a run is about, the first that there is, with what tells rows apart.
@@ -45,13 +70,15 @@ class Run:
     the same run.
     """
 
-    def __init__(self, directory: Union[str, pathlib.Path], result: Optional[dict[str, Any]] = None, place: Optional[Place] = None):
+    def __init__(self, directory: Union[str, pathlib.Path], result: Optional[dict[str, Any]] = None, place: Union[None, Place, Folder] = None):
         #: Where its files are.
-        self.directory = pathlib.Path(directory)
+        self.directory = pathlib.Path(directory).absolute()
         #: What ``--json`` prints: certificate, facts, tables, messages.
         self.result: dict[str, Any] = result or {}
         self._place = place
         self._played: Optional[_native.Played] = None
+        # An exercise is a folder of runs, without a manifest of its own.
+        self._bare = not (self.directory / "manifest.ron").exists()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"files": files_of(self.directory), "result": self.result, "name": self.directory.name}
@@ -94,24 +121,48 @@ class Run:
     @property
     def tables(self) -> list[str]:
         """Names of the tables of the run, for :meth:`table`."""
-        found = sorted(p.stem for p in self.directory.glob("*.csv"))
-        return found or sorted(self.result.get("tables", {}))
+        return sorted(self.result.get("tables", {})) if self._bare else self._named(".csv")
 
     @property
     def plots(self) -> list[str]:
         """Names of the plots, for :meth:`plot`."""
-        return sorted(p.stem for p in (self.directory / "plots").glob("*.svg"))
+        return self._named(".svg", "plots/")
 
-    def _file(self, name: str, suffix: str, known: list[str]) -> pathlib.Path:
-        """A file by its name; plots of ``planner.s`` are called ``planner_s``, and the last part of a name does where it is the only one."""
-        wanted = re.sub(r"[^\w-]", "_", name)
+    def _written(self) -> dict[str, str]:
+        """SHA-256 of each file of the run, by name."""
+        if self._bare:
+            return {}
+        return {f["name"]: f["sha256"] for f in json.loads(_native.manifest(str(self.directory), False))["files"]}
+
+    def _named(self, suffix: str, folder: str = "") -> list[str]:
+        """Names of files in a folder of the run, without their suffix."""
+        names = (n[len(folder):-len(suffix)] for n in self._written() if n.startswith(folder) and n.endswith(suffix))
+        return sorted(n for n in names if "/" not in n)
+
+    def _found(self, name: str, known: list[str]) -> str:
+        """The one of ``known`` that is meant; plots of ``planner.s`` are called ``planner_s``, and the last part of a name does where it is the
+        only one."""
+        wanted = re.sub(r"[^\w-]", "_", str(name))
         ends = [k for k in known if k.endswith(f"_{wanted}")]
         found = next((k for k in (name, wanted) if k in known), ends[0] if len(ends) == 1 else None)
         if found is None:
-            near = difflib.get_close_matches(name, known, 1)
+            near = difflib.get_close_matches(str(name), known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
             raise KeyError(f"the run has no {name!r}: {hint}")
-        return self.directory / f"{found}{suffix}"
+        return found
+
+    def _bytes(self, name: str) -> bytes:
+        """A file of the run as it was written.
+
+        Raises ``EconError`` (E0955) where it is not.
+        """
+        try:
+            data = (self.directory / name).read_bytes()
+        except OSError as why:
+            raise refused("E0955", f"{name} of the run in {self.directory} cannot be read: {why.strerror}", "make the run again") from None
+        if hashlib.sha256(data).hexdigest() != self._written().get(name):
+            raise refused("E0955", f"{name} of the run in {self.directory} is not as it was written", "make the run again")
+        return data
 
     def table(self, name: str) -> pd.DataFrame:
         """A table as a pandas DataFrame, a row a line of its CSV file: ``moments``, ``certificate``, ``series``, .. (see :attr:`tables`).
@@ -119,14 +170,13 @@ class Run:
         Raises ``KeyError`` where there is none of that name. Needs pandas.
         """
         pandas = needed("pandas", "frames")
-        printed = self.result.get("tables", {})
-        if name in printed and not (self.directory / f"{name}.csv").exists():
-            # An exercise is a folder of runs; its own table is only printed.
-            shown: pd.DataFrame = pandas.DataFrame(printed[name])
+        found = self._found(name, self.tables)
+        if self._bare:
+            shown: pd.DataFrame = pandas.DataFrame(self.result["tables"][found])
             return shown
         # Newer versions read numbers exactly by default.
         exact: dict[str, Any] = {"float_precision": "round_trip"} if int(pandas.__version__.split(".")[0]) < 3 else {}
-        frame: pd.DataFrame = pandas.read_csv(self._file(name, ".csv", self.tables), **exact)
+        frame: pd.DataFrame = pandas.read_csv(io.BytesIO(self._bytes(f"{found}.csv")), **exact)
         return frame
 
     @property
@@ -137,8 +187,23 @@ class Run:
     @property
     def frame(self) -> pd.DataFrame:
         """What the run is about as a DataFrame: the policy of a solution (a row a node of its grid, shocks first, the last state fastest), the
-        series of a simulation (a row a period of the first world), the responses to impulses, steady states, a training by seeds."""
-        return self.table(self._main())
+        series of a simulation (a row a period of the first world), the responses to impulses, steady states, a training by seeds. States and
+        choices that have labels stand by them (in tables and arrays by their number, from 0)."""
+        name = self._main()
+        table = self.table(name)
+        if name not in ("solution", "series"):
+            return table
+        for column, words in self.labels.items():
+            for c in table.columns:
+                if c == column or c.startswith(f"{column}["):
+                    table[c] = [words[int(x)] if x == x and x == int(x) and 0 <= x < len(words) else x for x in table[c]]
+        return table
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """Labels of states and choices of the model, by name: the first belongs to the number 0."""
+        model = self.manifest
+        return dict(_native.labels(str(self.directory / "model.econ"), [(n, v) for n, v in model["overrides"]]))
 
     def _main(self) -> str:
         tables = self.tables
@@ -154,10 +219,12 @@ class Run:
         """
         import numpy as np
 
-        known = sorted(p.stem for p in self.directory.glob("*.npz"))
+        known = self._named(".npz")
         if name is None and not known:
-            return {c: self.frame[c].to_numpy() for c in self.frame.columns}
-        with np.load(self._file(name or known[0], ".npz", known), allow_pickle=False) as arrays:
+            table = self.table(self._main())
+            return {c: table[c].to_numpy() for c in table.columns}
+        data = io.BytesIO(self._bytes(f"{self._found(name or known[0], known)}.npz"))
+        with np.load(data, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
 
     def xarray(self, name: Optional[str] = None) -> xr.Dataset:
@@ -167,8 +234,8 @@ class Run:
         Raises ``KeyError`` where there is none of that name. Needs pandas and xarray.
         """
         xarray = needed("xarray", "frames")
-        name = name or self._main()
-        if name != "solution" or not (self.directory / "solution.npz").exists():
+        name = self._main() if name is None else name
+        if name != "solution" or name not in self._named(".npz"):
             table = self.table(name)
             keys = [c for c in MAIN.get(name, []) if c in table.columns]
             found: xr.Dataset = xarray.Dataset.from_dataframe(table.set_index(keys) if keys else table)
@@ -235,13 +302,12 @@ class Run:
                 raise KeyError("the run has no plots")
             name = next((p for p in known if p not in BESIDE), known[0])
         name = name[len("plots/"):] if name.startswith("plots/") else name
-        path = self.directory / "plots" / self._file(name, ".svg", known).name
-        return Svg(path.read_text(encoding="utf-8"))
+        return Svg(self._bytes(f"plots/{self._found(name, known)}.svg").decode())
 
     @property
     def report(self) -> str:
         """The page ``report.html``, as text."""
-        return (self.directory / "report.html").read_text(encoding="utf-8")
+        return self._bytes("report.html").decode()
 
     def _repr_html_(self) -> str:
         page = self.directory / "report.html"
@@ -262,7 +328,7 @@ class Run:
 
         Raises ``FileExistsError`` where there is something already.
         """
-        target = pathlib.Path(path)
+        target = absolute(path)
         shutil.copytree(self.directory, target)
         return Run(target, {**self.result, "directory": str(target)})
 
@@ -282,14 +348,27 @@ def read(directory: Union[Run, str, pathlib.Path]) -> Run:
 
     Raises ``EconError``: E0954 where the directory is no run, E0955 where files are missing or not as they were written.
     """
-    path = pathlib.Path(directory)
+    path = pathlib.Path(directory).expanduser().absolute()
     manifest = json.loads(_native.manifest(str(path)))
     asked = {"command": manifest["action"], "seed": str(manifest["seed"]), **manifest["settings"], **dict(manifest["overrides"])}
     complete = manifest["status"] == "Complete"
-    return Run(path, {
+    run = Run(path, {
         "status": manifest["status"].lower(), "model": pathlib.Path(manifest["model"]).stem, "passes": complete,
         "headline": manifest["action"], "facts": asked, "directory": str(path),
     })
+    if "certificate" in run.tables:
+        rows = csv.DictReader(io.StringIO(run._bytes("certificate.csv").decode()))
+        run.result["certificate"] = [
+            {"name": r["check"], "measured": float(r["measured"] or "nan"), "bound": r["bound"], "pass": {"yes": True, "no": False}.get(r["holds"])}
+            for r in rows
+        ]
+    return run
+
+
+def refused(code: str, headline: str, hint: str) -> EconError:
+    """The exception for what the package refuses by itself."""
+    message = {"code": code, "severity": "Error", "headline": headline, "notes": [], "hint": hint}
+    return EconError(f"error[{code}]: {headline}\n = hint: {hint}", [message])
 
 
 def files_of(directory: pathlib.Path) -> dict[str, bytes]:

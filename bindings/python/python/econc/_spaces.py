@@ -40,7 +40,9 @@ class Seat:
         self.discount: float = seat["discount"]
         #: Stage in which it chooses, from 0.
         self.stage: int = seat["stage"]
-        #: What each number and choice of an action means.
+        #: What each number and choice of an action means: for numbers the ends in the units of the file (None where they move or there are none), for
+        #: choices their values or labels. Where an end is missing a number ``a`` stands for ``lo + (1 + a) / (1 - a)``, ``hi - (1 - a) / (1 + a)``, or,
+        #: without both, ``a / (1 - |a|)``, up to a thousand units; an open end is missed by a thousandth of the range.
         self.meanings: list[dict[str, Any]] = json.loads(seat["meanings"])
 
     @property
@@ -68,23 +70,59 @@ class Seat:
         found = self.masks(mask, rows)
         return np.ones((rows, sum(self.discrete)), dtype=np.bool_) if found is None else found.astype(np.bool_)
 
+    def refuse(self, choices: _U32, mask: Optional[_F32], waits: Any = None) -> None:
+        """Errs for choices (flat, ``row x discrete``) that may not be made now; rows of ``waits`` are not asked.
+
+        Raises ``ValueError``.
+        """
+        if mask is None:
+            return
+        made = choices.reshape(-1, len(self.discrete)).astype(np.int64)
+        sizes = np.array(self.discrete)
+        places = np.cumsum([0, *self.discrete[:-1]]) + np.minimum(made, sizes - 1)
+        wrong = ~np.take_along_axis(self.allowed(mask, len(made)), places, 1) & (made < sizes)
+        if waits is not None:
+            wrong &= ~np.asarray(waits)[:, None]
+        if wrong.any():
+            row, dimension = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"choice {made[row, dimension]} of row {row} may not be made now: info[\"action_mask\"] says what may (`action_masks()` for maskable learners)"
+            )
+
     def flat(self, action: Any, rows: int) -> tuple[_F32, _U32]:
         """A batch of actions of ``rows`` rows as flat arrays of numbers (``row x continuous``) and of choices (``row x discrete``).
 
         Raises ``ValueError`` for other shapes, and for choices that are no whole numbers from 0.
         """
-        if isinstance(action, tuple):
+        wanted = self._in_words()
+        if action is None:
+            raise ValueError(f"nothing was chosen for {rows} rows: `{self.agent}` chooses {wanted}")
+        if isinstance(action, tuple) and len(action) == 2 and self.continuous and self.discrete:
             action = {"continuous": action[0], "discrete": action[1]}
         if isinstance(action, dict):
+            if set(action) != {"continuous", "discrete"} or not (self.continuous and self.discrete):
+                raise ValueError(f"actions are {wanted} here, not a dictionary of {', '.join(map(str, action)) or 'nothing'}")
             numbers, choices = action["continuous"], action["discrete"]
         else:
+            if self.continuous and self.discrete:
+                raise ValueError(f"actions are {wanted} here, not {type(action).__name__}")
             numbers, choices = (None, action) if self.discrete else (action, None)
         return self._numbers(numbers, rows), self._choices(choices, rows)
+
+    def _in_words(self) -> str:
+        parts = [f"{self.continuous} numbers in [-1, 1] a row"] if self.continuous else []
+        parts += [f"choices among {', '.join(map(str, self.discrete))}, counted from 0, a row"] if self.discrete else []
+        if len(parts) == 2:
+            return f'{{"continuous": {parts[0]}, "discrete": {parts[1]}}}'
+        return parts[0] if parts else "nothing"
 
     def _numbers(self, numbers: Any, rows: int) -> _F32:
         if numbers is None:
             return np.empty(0, np.float32)
-        out = np.ascontiguousarray(numbers, dtype=np.float32).reshape(-1)
+        try:
+            out = np.ascontiguousarray(numbers, dtype=np.float32).reshape(-1)
+        except (TypeError, ValueError):
+            raise ValueError(f"`{self.agent}` chooses {self._in_words()}, not {numbers!r}") from None
         if out.size != rows * self.continuous:
             raise ValueError(f"actions of shape {np.shape(numbers)} for {rows} rows of {self.continuous} numbers")
         return out

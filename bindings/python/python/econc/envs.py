@@ -20,12 +20,13 @@ from typing import Any, Optional, Union
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from ._commands import PathLike
 from ._model import Model, load
-from ._policies import game_of
+from ._policies import drawn_seed, game_of
 from ._spaces import Seat
 
 _F32 = npt.NDArray[np.float32]
@@ -48,18 +49,44 @@ def model_of(model: Union[Model, PathLike], params: Optional[Mapping[str, Any]] 
     return load(model, set=params)
 
 
+def picture(seen: _F32) -> npt.NDArray[np.uint8]:
+    """Numbers as bars from -1 (below) to 1 (above): ``64 x 8 n x 3``, from 0 to 255."""
+    height = np.clip(np.rint(32 * (np.nan_to_num(seen, nan=0.0, posinf=1.0, neginf=-1.0) + 1)), 1, 64).astype(int)
+    filled = np.arange(64, 0, -1)[:, None] <= height
+    columns = np.repeat(filled, 8, axis=1) & (np.arange(8 * len(seen)) % 8 > 0)
+    return np.where(columns[:, :, None], np.array([47, 110, 165], np.uint8), np.uint8(255))
+
+
 class _Played:
     """Worlds in which the seat of one agent is played."""
 
+    #: Whether episodes were begun at all, and whether they have not moved since.
+    _begun = False
+    _fresh = True
+
     def _sit(self, model: Union[Model, PathLike], params: Optional[Mapping[str, Any]], render_mode: Optional[str], agent: Optional[str], **game: Any) -> None:
-        if render_mode is not None:
-            raise ValueError("econc draws no worlds: leave out render_mode")
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode is \"rgb_array\" or left out, not {render_mode!r}")
+        #: How worlds are drawn.
+        self.render_mode = render_mode
         #: The model.
         self.econ = model_of(model, params)
         self._made = {"agents": None if agent is None else [agent], **game}
+        # That of the first reset, if that names none; None draws one.
+        self._first: Optional[int] = game["seed"]
         self.game = game_of(self.econ, **self._made)
         #: What is seen and chosen.
         self.seat = Seat(self.game.seats()[0])
+
+    def _begin(self, seed: Optional[int], which: _Bool) -> None:
+        """Begins episodes in all worlds: of a seed, or with draws that no episode has met; the first time of a seed that nobody has met."""
+        if seed is None and not self._begun:
+            seed = drawn_seed() if self._first is None else self._first
+        if seed is not None:
+            self.game.reset(int(seed))
+        elif not self._fresh:
+            self.game.begin_anew(which)
+        self._begun = True
 
     def __getstate__(self) -> dict[str, Any]:
         return {**{k: v for k, v in self.__dict__.items() if k != "game"}, "_worlds_now": self.game.save()}
@@ -81,7 +108,7 @@ class EconEnv(_Played, gymnasium.Env[_F32, Any]):
     Raises ``EconError`` for models without such an agent, ``ValueError`` for agents of several members.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4}
 
     def __init__(
         self,
@@ -93,7 +120,7 @@ class EconEnv(_Played, gymnasium.Env[_F32, Any]):
         others: Union[None, str, Sequence[str]] = None,
         grids: bool = False,
         params: Optional[Mapping[str, Any]] = None,
-        seed: int = 1,
+        seed: Optional[int] = None,
         render_mode: Optional[str] = None,
     ):
         self._sit(model, params, render_mode, agent, grids=grids, scenario=scenario, periods=periods, others=others, seed=seed)
@@ -104,29 +131,32 @@ class EconEnv(_Played, gymnasium.Env[_F32, Any]):
             )
         self.observation_space = self.seat.observation_space
         self.action_space = self.seat.action_space
-        self._fresh = True
+        self._over = True
         self._every = np.ones(1, dtype=np.bool_)
 
     def reset(self, *, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> tuple[_F32, dict[str, Any]]:
         """Begins an episode; with a seed, everything anew. The observation has ``seat.width`` numbers."""
         super().reset(seed=seed)
-        if seed is not None:
-            self.game.reset(seed)
-        elif not self._fresh:
-            self.game.begin_anew(self._every)
-        self._fresh = False
+        self._begin(seed, self._every)
+        self._fresh = self._over = False
         seen, mask = self.game.seen(0)
         return seen, self._info(mask)
 
     def step(self, action: Any) -> tuple[_F32, float, bool, bool, dict[str, Any]]:
         """Plays a period; the reward is in the units of the file.
 
-        Raises ``ValueError`` for an action outside of its space, ``EconError`` where the economy cannot go on.
+        Raises ``ValueError`` for an action outside of its space, ``ResetNeeded`` before the first episode and after the end of one, ``EconError``
+        where the economy cannot go on.
         """
-        seen, reward, terminated, truncated, last, mask = self.game.step(*self.seat.flat(action, 1))
+        if self._over:
+            raise ResetNeeded("the episode has ended, or none was begun: call reset()")
+        numbers, choices = self.seat.flat(action, 1)
+        if self.seat.masked:
+            self.seat.refuse(choices, self.game.seen(0)[1])
+        seen, reward, terminated, truncated, last, mask = self.game.step(numbers, choices)
         if last is not None:
             # The world has begun anew by itself; it waits for `reset`.
-            self._fresh = True
+            self._fresh = self._over = True
             seen = last
         return seen, float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info(mask)
 
@@ -134,6 +164,10 @@ class EconEnv(_Played, gymnasium.Env[_F32, Any]):
         found = self.seat.masks(mask, 1)
         # Spaces of Gymnasium sample by it.
         return {} if found is None else {"action_mask": found[0]}
+
+    def render(self) -> Any:
+        """With ``render_mode="rgb_array"`` what is seen now as a picture (``height x width x 3``, from 0 to 255): a bar a number, from -1 to 1."""
+        return None if self.render_mode is None else picture(self.game.seen(0)[0])
 
     def action_masks(self) -> _Bool:
         """What may be chosen now, for maskable learners: one entry per choice."""
@@ -148,13 +182,13 @@ class EconEnv(_Played, gymnasium.Env[_F32, Any]):
 class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
     """``num_envs`` worlds of a model, stepped together in Rust, in which one agent is played; options as of :class:`EconEnv`, and ``members`` for a
     continuum. An agent with members has a row a member: the attribute ``num_envs`` then is worlds times members, and the mode of autoreset is that
-    of the same step. Observations are ``row x width`` (float32), rewards ``row`` (float64, in the units of the file).
+    of the same step; ``info["left"]`` marks rows of members that have left for good, which earn nothing. Observations are ``row x width`` (float32), rewards ``row`` (float64, in the units of the file).
 
     ``autoreset_mode`` is one of Gymnasium's three. In the mode of the same step ``info["final_obs"]`` holds what was seen last where
     ``info["_final_obs"]``; with it disabled, ``reset(options={"reset_mask": mask})`` begins the marked worlds.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
 
     def __init__(
         self,
@@ -168,7 +202,7 @@ class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
         others: Union[None, str, Sequence[str]] = None,
         grids: bool = False,
         params: Optional[Mapping[str, Any]] = None,
-        seed: int = 1,
+        seed: Optional[int] = None,
         autoreset_mode: Union[str, AutoresetMode, None] = None,
         render_mode: Optional[str] = None,
     ):
@@ -195,7 +229,8 @@ class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
         # Worlds that wait: for the next step, or for a reset. None: no world does.
         self._waits: Optional[_Bool] = None
         self._last: Optional[_F32] = None
-        self._fresh = True
+        #: Rows of members that have left for good; None where none can.
+        self._left = self.game.left(0)
 
     def reset(
         self, *, seed: Union[None, int, Sequence[Optional[int]]] = None, options: Optional[dict[str, Any]] = None
@@ -211,11 +246,7 @@ class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
         if mask is not None:
             return self._reset_some(np.asarray(mask), seed)
         super().reset(seed=None if seed is None else int(seed))
-        if seed is not None:
-            self.game.reset(int(seed))
-        elif not self._fresh:
-            which = np.ones(self.worlds, dtype=np.bool_)
-            self.game.begin_anew(which)
+        self._begin(None if seed is None else int(seed), np.ones(self.worlds, dtype=np.bool_))
         self._fresh, self._waits, self._last = False, None, None
         seen, masks = self.game.seen(0)
         return seen.reshape(self._shape), self._info(masks)
@@ -250,8 +281,12 @@ class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
         else:
             given, choices = self.seat.flat(actions, self.num_envs)
         mode, waits = self._step_mode, self._waits
+        if self._fresh:
+            raise ResetNeeded("no episode was begun: call reset()")
         if mode == 2 and waits is not None:
             raise ValueError(f"worlds {np.flatnonzero(waits).tolist()} have ended: reset them by options['reset_mask']")
+        if self.seat.masked and choices is not None:
+            self.seat.refuse(choices, self.game.seen(0)[1], waits)
         seen, reward, terminated, truncated, last, mask = self.game.step(given, choices, waits)
         seen = seen.reshape(self._shape)
         info = {} if mask is None else self._info(mask)
@@ -260,10 +295,19 @@ class EconVectorEnv(_Played, VectorEnv[_F32, Any, Any]):
             ended = terminated | truncated
             rows = last.reshape(self._shape)
             if mode == 0:
+                if self.seat.members > 1:
+                    # A member that is replaced while its world goes on has no last look.
+                    ended = ended & np.repeat(np.array(self.game.periods()) == 0, self.seat.members)
                 info["final_obs"], info["_final_obs"] = rows, ended
+                info["final_info"], info["_final_info"] = {}, ended
             else:
                 seen[ended] = rows[ended]
                 self._waits, self._last = ended, seen
+        if self._left is not None:
+            # Who left before earns nothing, and ends no second time.
+            gone, self._left = self._left, self.game.left(0)
+            reward[gone], terminated[gone] = 0.0, False
+            info["left"] = self._left
         return seen, reward, terminated, truncated, info
 
     def _info(self, mask: Optional[_F32]) -> dict[str, Any]:

@@ -45,10 +45,9 @@ class EconVecEnv(VecEnv):  # type: ignore[misc]
         ended = terminated | truncated
         infos: list[dict[str, Any]] = list(self._nothing)
         for k in np.flatnonzero(ended):
-            infos[k] = {
-                "terminal_observation": info["final_obs"][k],
-                "TimeLimit.truncated": bool(truncated[k] and not terminated[k]),
-            }
+            infos[k] = {"TimeLimit.truncated": bool(truncated[k] and not terminated[k])}
+            if info["_final_obs"][k]:
+                infos[k]["terminal_observation"] = info["final_obs"][k]
         return seen, reward, ended, infos
 
     def close(self) -> None:

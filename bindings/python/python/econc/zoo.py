@@ -12,12 +12,14 @@ from typing import Any, Optional, Union
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from pettingzoo import AECEnv, ParallelEnv
 
 from ._commands import PathLike
+from ._errors import EconError
 from ._model import Model
 from ._native import Game
-from ._policies import batched, game_of
+from ._policies import batched, drawn_seed, game_of
 from ._spaces import Seat
 from .envs import model_of
 
@@ -49,7 +51,9 @@ class _Table:
         self.observation_spaces = {n: self._space(s) for n, s in self.seat_of.items()}
         self.action_spaces = {n: s.action_space for n, s in self.seat_of.items()}
         self.stages = sorted({s.stage for s in self.seats})
-        self.fresh = True
+        # The seed of the first reset, if that names none; None draws one.
+        self.first: Optional[int] = game["seed"]
+        self.begun, self.fresh = False, True
 
     def __getstate__(self) -> dict[str, Any]:
         return {**{k: v for k, v in self.__dict__.items() if k != "game"}, "now": self.game.save()}
@@ -61,11 +65,13 @@ class _Table:
         self.game.load(now)
 
     def reset(self, seed: Optional[int]) -> None:
+        if seed is None and not self.begun:
+            seed = drawn_seed() if self.first is None else self.first
         if seed is not None:
             self.game.reset(seed)
         elif not self.fresh:
             self.game.begin_anew(np.ones(1, dtype=np.bool_))
-        self.fresh = False
+        self.begun, self.fresh = True, False
 
     def seen(self, seat: int) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """What the members of a seat see, and their masks."""
@@ -94,11 +100,30 @@ class _Table:
         masks = s.masks(mask, s.members)
         return {name: {} for name in names} if masks is None else dict(zip(names, ({"action_mask": m} for m in masks)))
 
+    def left(self, seat: int) -> list[str]:
+        """The members of a seat that have left for good."""
+        gone = self.game.left(seat)
+        return [] if gone is None else [name for name, out in zip(self.names[seat], gone) if out]
+
     def act(self, seat: int, actions: Mapping[str, Any]) -> None:
-        """The choices of the members of a seat."""
+        """The choices of the members of a seat; of those that left, which are not asked, any will do."""
         s = self.seats[seat]
-        given = [s.flat(actions[name], 1) for name in self.names[seat]]
+        nothing = (np.zeros(s.continuous, np.float32), np.zeros(len(s.discrete), np.uint32))
+        given = [self.flat(name, actions[name]) if name in actions else nothing for name in self.names[seat]]
+        if s.masked:
+            s.refuse(np.concatenate([g[1] for g in given]), self.game.seen(seat)[1], [name not in actions for name in self.names[seat]])
         self.game.act(seat, *(np.concatenate([g[k] for g in given]) for k in (0, 1)))
+
+
+    def flat(self, name: str, action: Any) -> tuple[Any, Any]:
+        """The action of one as flat arrays.
+
+        Raises ``ValueError`` that names the agent.
+        """
+        try:
+            return self.seat_of[name].flat(action, 1)
+        except ValueError as why:
+            raise ValueError(f"{name}: {why}") from None
 
 
 class _Several:
@@ -122,12 +147,12 @@ class _Several:
         others: Union[None, str, Sequence[str]] = None,
         grids: bool = False,
         params: Optional[Mapping[str, Any]] = None,
-        seed: int = 1,
+        seed: Optional[int] = None,
         masks: str = "observation",
     ):
         super().__init__()
         self.table = _Table(
-            model, params, masks, agents=list(agents or []), grids=grids, scenario=scenario, periods=periods, members=members,
+            model, params, masks, agents=[agents] if isinstance(agents, str) else list(agents or []), grids=grids, scenario=scenario, periods=periods, members=members,
             others=others, seed=seed,
         )
         #: The model.
@@ -155,7 +180,7 @@ class _Several:
 
 class EconParallelEnv(_Several, ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     """A world in which all agents that can decide, or those in ``agents``, choose at once. Where a member is replaced while the world goes
-    on, ``infos[agent]["life_ended"]`` says so. Observations have ``width`` numbers (float32), rewards are in the units of the file.
+    on, ``infos[agent]["life_ended"]`` says so; who leaves for good is terminated, and no agent any more. Observations have ``width`` numbers (float32), rewards are in the units of the file.
 
     Raises ``ValueError`` where agents choose one stage after another (take :func:`aec_env`).
     """
@@ -183,17 +208,21 @@ class EconParallelEnv(_Several, ParallelEnv[str, Any, Any]):  # type: ignore[mis
     ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
         """Plays a period: observations, rewards, terminated, truncated and infos by agent.
 
-        Raises ``ValueError`` for agents without an action, and for actions outside of their space.
+        Raises ``ResetNeeded`` before the first episode and after the end of one, ``ValueError`` for agents without an action, and for actions outside of their space.
         """
         table, game = self.table, self.table.game
         if not self.agents:
-            return {}, {}, {}, {}, {}
+            raise ResetNeeded("the episode has ended, or none was begun: call reset()")
         missing = [a for a in self.agents if a not in actions]
         if missing:
             raise ValueError(f"no action is given for {', '.join(missing)}")
+        unknown = [a for a in actions if a not in self.agents]
+        if unknown:
+            raise ValueError(f"{', '.join(map(str, unknown))}: not among those who play, {', '.join(self.agents)}")
         for seat in game.turn():
             table.act(seat, actions)
         game.proceed()
+        playing = set(self.agents)
         began = game.periods()[0] == 0
         observations: dict[str, Any] = {}
         rewards: dict[str, float] = {}
@@ -212,6 +241,15 @@ class EconParallelEnv(_Several, ParallelEnv[str, Any, Any]):  # type: ignore[mis
                 cuts[name] = bool(truncated[m])
                 if terminated[m] and not began:
                     infos[name]["life_ended"] = True
+            # Who leaves for good ends here; who left before is not there.
+            if not began:
+                for name in table.left(seat):
+                    ends[name] = True
+        of_all: tuple[dict[str, Any], ...] = (observations, rewards, ends, cuts, infos)
+        for one in of_all:
+            for name in [n for n in one if n not in playing]:
+                del one[name]
+        self.agents = [a for a in self.agents if not ends[a]]
         if began:
             table.fresh = True
             self.agents = []
@@ -245,10 +283,13 @@ class EconAECEnv(_Several, AECEnv[str, Any, Any]):  # type: ignore[misc]
         for seat in self._on_turn:
             seen, masks = self.table.seen(seat)
             self._seen.update(seen)
-            for name, mask in masks.items():
-                self.infos[name] = mask
-        self._queue = [n for seat in self._on_turn for n in self.table.names[seat]]
-        self.agent_selection = self._queue[0]
+            self.infos.update({name: mask for name, mask in masks.items() if name in self.agents})
+        plays = [n for n in self.agents if not self.terminations[n]]
+        self._queue = [n for seat in self._on_turn for n in self.table.names[seat] if n in plays]
+        if self._queue:
+            self.agent_selection = self._queue[0]
+        if len(plays) < len(self.agents):
+            self._deads_step_first()
 
     def observe(self, agent: str) -> Any:
         """What an agent saw when it was last its turn."""
@@ -259,6 +300,8 @@ class EconAECEnv(_Several, AECEnv[str, Any, Any]):  # type: ignore[misc]
 
         Raises ``ValueError`` for an action outside of its space.
         """
+        if not self.table.begun:
+            raise ResetNeeded("no episode was begun: call reset()")
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
@@ -266,7 +309,7 @@ class EconAECEnv(_Several, AECEnv[str, Any, Any]):  # type: ignore[misc]
         self._cumulative_rewards[agent] = 0.0
         self._clear_rewards()
         # A choice outside of the space is refused when it is made.
-        self.table.seat_of[agent].flat(action, 1)
+        self.table.flat(agent, action)
         self._chosen[agent] = action
         self._queue.pop(0)
         if self._queue:
@@ -287,10 +330,13 @@ class EconAECEnv(_Several, AECEnv[str, Any, Any]):  # type: ignore[misc]
             told = game.told(seat)
             assert told is not None
             _, reward, terminated, truncated, last, mask = told
+            left = self.table.left(seat)
             for m, name in enumerate(names):
-                self.rewards[name] = float(reward[m])
-                self.terminations[name] = bool(terminated[m]) and ended
-                self.truncations[name] = bool(truncated[m])
+                # Who left before is not there.
+                if name in self.agents:
+                    self.rewards[name] = float(reward[m])
+                    self.terminations[name] = (bool(terminated[m]) and ended) or (name in left and not ended)
+                    self.truncations[name] = bool(truncated[m])
             if ended and last is not None:
                 self._seen.update(self.table.rows(seat, last, mask))
         self._accumulate_rewards()
@@ -327,25 +373,31 @@ def gains(
 ) -> dict[str, dict[str, float]]:
     """What each player would gain by deviating alone from ``policies`` (by agent, as of ``Model.verify``; members of an agent share one).
 
-    All play ``periods`` periods in ``worlds`` worlds, and earn what is discounted to the first. Then one member of each agent deviates, while all
-    others go on as they were: to constant numbers on a mesh of ``points`` values and on finer ones around the best, or to constant choices (none where
-    choices can be forbidden). The best of these is a lower bound of what a
-    deviation gains; at an equilibrium nothing gains. By agent: ``value`` (a member's, mean over worlds), ``best`` (of the deviations), ``gain`` (of
-    the best over the value, 0 at least), ``share`` (of the value's size), ``action`` (the first number or choice of the best deviation), ``played``
-    (the mean of that number or choice as it was played). The same draws are met by all, so differences are not luck.
+    All play ``periods`` periods in ``worlds`` worlds, and earn what is discounted to the first, in the units of rewards. Then one member of an agent
+    deviates (each in turn, of more than eight the first eight), while all others go on as they were: to constant numbers on a mesh of ``points``
+    values and on finer ones around the best, or to constant choices. The best of these is a lower bound of what a deviation gains; at an equilibrium
+    nothing gains. By agent, of the member that gains most: ``member`` (from 0), ``value`` (its own, mean over worlds), ``best`` (of the deviations),
+    ``gain`` (of the best over the value, 0 at least), ``share`` (of the value's size), ``action`` (the first number or choice of the best deviation),
+    ``played`` (the mean of that number or choice as the agent played it). Where choices can be forbidden no constant one is tried, and ``best``,
+    ``gain`` and ``share`` are NaN. The same draws are met by all, so differences are not luck.
+
+    Raises ``ValueError`` for agents without a policy and policies without an agent, and what the policies themselves raise.
     """
     econ = model_of(model, params)
     game = game_of(
         econ, agents=[], grids=grids, scenario=scenario, worlds=worlds, periods=periods, members=members, seed=seed
     )
     seats = [Seat(s) for s in game.seats()]
-    missing = [s.agent for s in seats if s.agent not in policies]
-    if missing:
-        raise ValueError(f"no policy is given for {', '.join(missing)}")
+    known = [s.agent for s in seats]
+    missing, unknown = [a for a in known if a not in policies], [a for a in policies if a not in known]
+    if missing or unknown:
+        said = [f"no policy is given for {', '.join(missing)}"] if missing else []
+        said += [f"{', '.join(unknown)} is none of {', '.join(known)}"] if unknown else []
+        raise ValueError("; ".join(said))
     acts = [batched(policies[s.agent]) for s in seats]
 
-    def played(deviant: Optional[int], constant: Optional[tuple[Any, Any]]) -> tuple[list[Any], list[float]]:
-        """Discounted sums of each seat, ``world x member``, where the first member of ``deviant`` does ``constant``."""
+    def played(deviant: Optional[int], constant: tuple[Any, Any] = (None, None), member: int = 0) -> tuple[list[Any], list[float]]:
+        """Discounted sums of each seat, ``world x member``, where a member of the seat ``deviant`` does ``constant``."""
         game.reset(seed)
         sums = [np.zeros((worlds, s.members)) for s in seats]
         alive = [np.ones((worlds, s.members), dtype=bool) for s in seats]
@@ -360,12 +412,12 @@ def gains(
                 numbers, choices = s.flat(acts[seat](rows, None if mask is None else mask.reshape(len(rows), -1)), len(rows))
                 own = numbers.reshape(len(rows), -1) if s.continuous else choices.reshape(len(rows), -1)
                 first[seat] += float(own[:, 0].mean())
-                if seat == deviant and constant is not None:
+                if seat == deviant:
                     numbers, choices = numbers.copy(), choices.copy()
                     if constant[0] is not None:
-                        numbers.reshape(worlds, s.members, -1)[:, 0, :] = constant[0]
+                        numbers.reshape(worlds, s.members, -1)[:, member, :] = constant[0]
                     if constant[1] is not None:
-                        choices.reshape(worlds, s.members, -1)[:, 0, :] = constant[1]
+                        choices.reshape(worlds, s.members, -1)[:, member, :] = constant[1]
                 game.act(seat, numbers, choices)
             stage = max(seats[k].stage for k in turn)
             game.proceed()
@@ -380,27 +432,40 @@ def gains(
             done += 1
         return sums, [x / done for x in first]
 
-    base, means = played(None, None)
+    def reached(seat: int, member: int, constant: tuple[Any, Any]) -> float:
+        """What the member earns by a constant; minus infinity where that leads to where nothing is worth anything."""
+        try:
+            return float(played(seat, constant, member)[0][seat][:, member].mean())
+        except EconError:
+            return -np.inf
+
+    base, means = played(None)
     out: dict[str, dict[str, float]] = {}
     for k, s in enumerate(seats):
-        value = float(base[k][:, 0].mean())
-        best, action = -np.inf, float("nan")
-        # Numbers on a mesh, then on finer ones around the best.
-        low, high = -1.0, 1.0
-        for _ in range(4 if s.continuous else 0):
-            for x in np.linspace(low, high, points):
-                reached = float(played(k, (x, None))[0][k][:, 0].mean())
-                if reached > best:
-                    best, action = reached, float(x)
-            step = (high - low) / (points - 1)
-            low, high = max(action - step, -1.0), min(action + step, 1.0)
-        if s.discrete and not s.masked and not s.continuous:
-            for choice in range(min(s.discrete)):
-                reached = float(played(k, (None, choice))[0][k][:, 0].mean())
-                if reached > best:
-                    best, action = reached, float(choice)
-        gain = max(best - value, 0.0)
-        out[s.agent] = {
-            "value": value, "best": best, "gain": gain, "share": gain / max(abs(value), 1e-300), "action": action, "played": means[k],
-        }
+        for member in range(min(s.members, 8)):
+            value = float(base[k][:, member].mean())
+            best, action = -np.inf, float("nan")
+            # Numbers on a mesh, then on finer ones around the best.
+            low, high = -1.0, 1.0
+            for _ in range(4 if s.continuous else 0):
+                for x in np.linspace(low, high, points):
+                    earned = reached(k, member, (x, None))
+                    if earned > best:
+                        best, action = earned, float(x)
+                step = (high - low) / (points - 1)
+                centre = action if action == action else 0.0
+                low, high = max(centre - step, -1.0), min(centre + step, 1.0)
+            if s.discrete and not s.masked and not s.continuous:
+                for choice in range(min(s.discrete)):
+                    earned = reached(k, member, (None, choice))
+                    if earned > best:
+                        best, action = earned, float(choice)
+            tried = bool(s.continuous) or not s.masked
+            gain = max(best - value, 0.0) if tried else float("nan")
+            found = {
+                "member": float(member), "value": value, "best": best if tried else float("nan"), "gain": gain,
+                "share": gain / max(abs(value), 1e-300), "action": action, "played": means[k],
+            }
+            if s.agent not in out or gain > out[s.agent]["gain"]:
+                out[s.agent] = found
     return out

@@ -40,6 +40,7 @@ mod pages;
 mod perceived;
 mod pictures;
 mod places;
+mod profiles;
 mod program;
 mod random_finite;
 mod retirement;

@@ -305,6 +305,12 @@ pub const VERIFY_KEYS: &[Key] = &[
     key("welfare_loss", SHARE, "none", "largest welfare loss that passes"),
     key("euler", LOG10, "none", "largest mean Euler residual that passes, log10"),
     key(
+        "exploitability",
+        SHARE,
+        "0.005",
+        "where several decide: largest gain of one by its best reply that passes, a share of what it earns",
+    ),
+    key(
         "scenario",
         Kind::Scenario,
         "none",

@@ -8,8 +8,9 @@ use super::host::{Outside, outside};
 use super::keeper::Keeper;
 use super::lineage::{self, Use};
 use super::meter::Meter;
+use super::profiles;
 use super::results::{finite_choices, read_policies, read_solution};
-use super::training::{all_seeds, planned, wanted};
+use super::training::{self, all_seeds, planned, wanted};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::decide::Decide;
@@ -20,6 +21,7 @@ use crate::report::store::{RunDirectory, open_complete, open_policies};
 use crate::report::{trained, verdict};
 use crate::solve::economy::Economy;
 use crate::verify::learned::{Judge, Trial};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The policy of the host that is named in the place of a run.
@@ -34,8 +36,11 @@ fn of_host(policy: &Path) -> Option<Outside> {
 pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     // Said before anything is solved: the solution needs no first value, what it is compared with does.
     crate::env::worlds::first_values(model, &model.scenarios).map_err(|d| vec![d])?;
-    among::alone(model, &options.train).map_err(|d| vec![d])?;
-    paths_fit(model, options)?;
+    let several = profiles::several_decide(model, options);
+    if !several {
+        among::alone(model, &options.train).map_err(|d| vec![d])?;
+        paths_fit(model, options)?;
+    }
     let mut remarks = Vec::new();
     if let Some(directory) = &options.solution {
         let run = open_complete(directory).map_err(|d| vec![d])?;
@@ -51,9 +56,29 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
             return Err(vec![super::effects::idle("--other-parameters", cast::SAME)]);
         }
         remarks.extend(differs);
-        read_policies(&run, options.best, options.train.agent.as_deref()).map_err(|d| vec![d])?;
+        if !several {
+            read_policies(&run, options.best, options.train.agent.as_deref()).map_err(|d| vec![d])?;
+        }
     }
     Ok(remarks)
+}
+
+/// The settings in force, for the manifest.
+///
+/// # Errors
+/// Those of a training, where one is played.
+pub fn settings(
+    compiled: &Compiled,
+    options: &VerifyOptions,
+    workers: usize,
+) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    match &options.policy {
+        // How they learned stands in their run.
+        Some(run) if profiles::several_decide(&compiled.model, options) => {
+            Ok(BTreeMap::from([("policy".to_string(), run.display().to_string())]))
+        }
+        _ => training::settings(compiled, &options.train, workers),
+    }
 }
 
 /// Errs where the paths that losses are measured on would need more memory than there is.
@@ -136,6 +161,12 @@ fn judge(
 ) -> Result<Content, Vec<Diagnostic>> {
     let one = |d: Diagnostic| vec![d];
     let mut lineages = verified_runs(&compiled.model, options)?;
+    if profiles::several_decide(&compiled.model, options) {
+        let mut content = profiles::judged(compiled, options, workers, every, meter, run)?;
+        content.diagnostics.append(&mut lineages);
+        return Ok(content);
+    }
+    lineages.extend(profiles::unread(&compiled.model, false));
     // From here on one decides, and all others follow rules.
     let (model, fixed) = among::alone(&compiled.model, &options.train).map_err(one)?;
     let agent = options.train.agent.as_deref();

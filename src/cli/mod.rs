@@ -38,6 +38,7 @@ mod methods;
 mod new;
 mod pace;
 pub mod played;
+mod profiles;
 mod ranges;
 mod reproduce;
 mod results;

@@ -33,7 +33,20 @@ pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
         ASKED_BY_TUNE => serde_json::from_slice::<TuneOptions>(&bytes).map(|o| o.train),
         _ => serde_json::from_slice(&bytes),
     };
-    options.map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
+    let mut options: TrainOptions = options
+        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))?;
+    // Whoever was told how to learn has learned.
+    if options.agent.is_none() {
+        let mut told = options
+            .learners
+            .iter()
+            .map(|(agent, _)| agent.clone())
+            .collect::<Vec<_>>()
+            .into_iter();
+        options.agent = told.next();
+        options.beside = told.collect();
+    }
+    Ok(options)
 }
 
 /// The last policy of a training's first seed as a behaviour, and words for it; `agent` says whose, where several learned.

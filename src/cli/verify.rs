@@ -4,11 +4,12 @@ use super::asked::{ASKED_BY_VERIFY, TrainOptions, VerifyOptions};
 use super::course::{Job, open};
 use super::globals::Globals;
 use super::screen::Screen;
-use super::source::Source;
-use super::{Exit, Failure, judging, session, train, training};
+use super::source::{Overrides, Source};
+use super::{Exit, Failure, effects, judging, session, train, training};
 use crate::diag::Diagnostic;
+use crate::report::store::open_policies;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Name of the subcommand, in manifests.
 const ACTION: &str = "verify";
@@ -20,14 +21,16 @@ const ASKED: &str = "verify.json";
 #[command(after_help = "Examples:\n  \
     econc verify growth.econ\n  \
     econc verify growth.econ --learner sac --seeds 1..5\n  \
-    econc verify growth.econ --policy runs/growth-0002          a training that is done\n  \
+    econc verify runs/growth-0002                               a training that is done\n  \
+    econc verify growth.econ --policy runs/growth-0002          the same, with another file or other settings\n  \
+    econc verify runs/cournot-0001                              several who learned: what each gains by its best reply\n  \
     econc verify tax.econ --agent government --others worker=fixed:l=1\n  \
     econc verify --resume runs/growth-0003                      goes on after Ctrl-C or a kill, to the bit\n\n\
-    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails,\n    \
-     and where chance leaves it open.")]
+    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file (where several decide exploitability = 0.5%);\n    \
+     the exit status is 1 where it fails, and where chance leaves it open.")]
 pub(super) struct Arguments {
-    /// A model file
-    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    /// A model file, or the run of a training, which is judged with its own model
+    #[arg(value_name = "FILE|RUN", required_unless_present = "resume")]
     file: Option<PathBuf>,
     /// The run of a training, instead of training now
     #[arg(long, value_name = "RUN", conflicts_with_all = ["with", "seeds", "learner"])]
@@ -89,6 +92,8 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             .flatten()
             .map(|p| p.as_path()),
     )?;
+    let (source, set) = subject_of(file, arguments, globals)?;
+    let given = file.is_dir();
     let options = VerifyOptions {
         train: TrainOptions {
             learner: arguments.learner.clone(),
@@ -99,12 +104,15 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             other_parameters: arguments.other_parameters,
             ..TrainOptions::default()
         },
-        policy: arguments.policy.clone(),
+        policy: if given {
+            Some(file.clone())
+        } else {
+            arguments.policy.clone()
+        },
         solution: arguments.solution.clone(),
         best: arguments.best,
         seed: globals.seed,
     };
-    let source = Source::read(file)?;
     let unwritable =
         |e: serde_json::Error| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string());
     let asked = serde_json::to_vec_pretty(&options).map_err(unwritable)?;
@@ -112,18 +120,28 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let trained = serde_json::to_vec_pretty(&options.train).map_err(unwritable)?;
     let unread: Vec<(&str, &str)> = [
         arguments.solution.as_ref().map(|_| ("solve", "--solution")),
-        arguments.policy.as_ref().map(|_| ("train", "--policy")),
+        options
+            .policy
+            .as_ref()
+            .filter(|_| !given)
+            .map(|_| ("train", "--policy")),
+        given.then_some(("train", "RUN")),
     ]
     .into_iter()
     .flatten()
     .collect();
-    session::run_on(
-        ACTION,
-        &unread,
+    let typed = globals.set.clone();
+    let globals = &Globals {
+        set: set.clone(),
+        ..globals.clone()
+    };
+    session::run_with_members(
+        None,
         &source,
         globals,
         screen,
         |compiled, place| {
+            effects::settings_read(ACTION, &compiled.model, &typed, &unread).map_err(|d| vec![d])?;
             let mut files = vec![(ASKED, asked)];
             if options.policy.is_none() {
                 files.push((ASKED_BY_VERIFY, trained));
@@ -132,12 +150,46 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             let job = Job {
                 action: ACTION,
                 files,
-                settings: training::settings(compiled, &options.train, globals.workers())?,
+                settings: judging::settings(compiled, &options, globals.workers())?,
                 members: None,
                 ..Job::default()
             };
-            open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
+            open(&source, globals, &set, &job, place).map_err(|d| vec![d])
         },
         |compiled, meter, run| judging::verify(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
+}
+
+/// The model that is meant, and what is set in it: of a run its own, with the settings of the judge that were typed.
+fn subject_of(subject: &Path, arguments: &Arguments, globals: &Globals) -> Result<(Source, Overrides), Diagnostic> {
+    if !subject.is_dir() {
+        return Ok((Source::read(subject)?, globals.overrides()?));
+    }
+    let trains = [
+        ("--policy", arguments.policy.is_some()),
+        ("--other-parameters", arguments.other_parameters),
+        ("--learner", arguments.learner.is_some()),
+        ("--with", !arguments.with.is_empty()),
+        ("--seeds", arguments.seeds.is_some()),
+    ];
+    if let Some((flag, _)) = trains.iter().find(|(_, given)| *given) {
+        let why = "the run that is judged was trained already, with its own model";
+        return Err(effects::idle(flag, why).hint("name the model file instead of the run: econc verify FILE .."));
+    }
+    if let Some((name, value)) = globals.set.iter().find(|(name, _)| !name.starts_with("verify.")) {
+        let why = "a run was made with its own parameters and settings";
+        return Err(effects::idle(&format!("--set {name}={value}"), why)
+            .hint("name the model file, too: econc verify FILE --policy RUN --set .."));
+    }
+    let run = open_policies(subject)?;
+    let source = Source::read(&run.directory.join("model.econ"))?;
+    let source = Source {
+        name: run.manifest.model.clone(),
+        ..source
+    };
+    // What was set for the judge when the run was made is set anew.
+    let mut set = run.manifest.overrides;
+    set.retain(|(name, _)| !globals.set.iter().any(|(typed, _)| typed == name));
+    set.extend(globals.set.iter().cloned());
+    Ok((source, set))
 }

@@ -56,6 +56,10 @@ learner_options! {
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
+        /// Largest standard deviation of continuous actions in the second half of the steps, in units of half their range; up to there the
+        /// ceiling falls to it by equal shares. `none` sets no ceiling. Unless it is said, 0.02 holds where several learn at once (members
+        /// or agents): each answers the chance in what the others do, too.
+        final_std: Option<f64> = None,
         /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.6,
         /// Optimiser.
@@ -78,6 +82,7 @@ impl LearnerOptions for A2cOptions {
         not_negative("gradient_norm", self.gradient_norm)?;
         network(&self.network)?;
         positive("initial_std", self.initial_std)?;
+        self.final_std.map_or(Ok(()), |x| positive("final_std", x))?;
         share("average_from", self.average_from)
     }
 
@@ -211,6 +216,7 @@ mod learner {
             let (loss, norm) = self.step(rate, entropy);
             finite_loss("the loss of the value network", loss as f64, self.agent.steps)?;
             all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
+            self.agent.narrow(progress);
             if progress >= self.options.average_from {
                 self.agent.average.update(self.agent.policy.params());
             }

@@ -121,6 +121,18 @@ pub fn sample(
     noise.advance();
 }
 
+/// Holds the logarithms of standard deviations (one per continuous dimension) under a ceiling that falls from `first` by equal shares until
+/// it is `last` after half of the steps; `progress` is the share that is done. Without `last` there is none.
+#[cfg(feature = "learn")]
+pub fn narrow(log_std: &mut [f32], first: f64, last: Option<f64>, progress: f64) {
+    let Some(last) = last.filter(|l| *l < first) else {
+        return;
+    };
+    let way = (2.0 * progress).min(1.0);
+    let most = (first.ln() + way * (last / first).ln()) as f32;
+    log_std.iter_mut().for_each(|l| *l = l.min(most));
+}
+
 /// The probability of every choice, `[row][choice]`: for each row `sum(sizes)` numbers, those of one dimension after
 /// those of another; 0 for forbidden choices.
 pub fn chances(space: &ActionSpace, head: &[f32], mask: &[f32], rows: usize) -> Vec<Vec<f64>> {

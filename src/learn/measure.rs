@@ -1,10 +1,12 @@
-//! Evaluation: what policies earn without chance of their own, with common random numbers (always the same worlds).
+//! Evaluation: what policies earn without chance of their own, with common random numbers (always the same worlds). In games choices are drawn
+//! as the policies mix them: the likeliest choice of a mixed strategy is another strategy.
 
 use super::play::{self, FixedPlayer, Player, Players};
 use super::{LearnError, Numbers, Policy, PolicyMemory};
 use crate::diag::Diagnostic;
 use crate::env::vector::Vectorised;
 use crate::env::{Actions, Game, Seen, Told};
+use crate::num::random::Key;
 
 /// Seed of the worlds in which policies are measured.
 const EVALUATION_SEED: u64 = 0x6576_616c;
@@ -14,6 +16,8 @@ const EVALUATION_SEED: u64 = 0x6576_616c;
 pub enum Who<'a> {
     /// A policy without chance of its own.
     Policy(&'a Policy),
+    /// A policy with all chance that is in it.
+    Drawn(&'a Policy),
     /// The same numbers and choices in every row.
     Constant(&'a [f32], &'a [u32]),
 }
@@ -63,24 +67,24 @@ impl Player for Measured<'_> {
     fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
         let slots = self.tally.alive.len();
         match (self.who, &mut self.actor) {
-            (Who::Policy(policy), Some(actor)) => FixedPlayer {
+            (Who::Policy(policy) | Who::Drawn(policy), Some(actor)) => FixedPlayer {
                 policy,
                 actor,
                 slots,
-                deterministic: true,
+                deterministic: matches!(self.who, Who::Policy(_)),
             }
             .choose(seen, actions)?,
             (Who::Constant(continuous, discrete), _) => {
                 actions.continuous = continuous.repeat(slots);
                 actions.discrete = discrete.repeat(slots);
             }
-            (Who::Policy(_), None) => {}
+            (Who::Policy(_) | Who::Drawn(_), None) => {}
         }
         Ok(())
     }
 
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError> {
-        if let (Who::Policy(policy), Some(actor)) = (self.who, &mut self.actor) {
+        if let (Who::Policy(policy) | Who::Drawn(policy), Some(actor)) = (self.who, &mut self.actor) {
             policy.forget(actor, |slot| told.ended(slot));
         }
         let t = &mut *self.tally;
@@ -129,8 +133,14 @@ pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) ->
         let mut actors: Vec<Option<PolicyMemory>> = who
             .iter()
             .zip(game.seats())
-            .map(|(w, seat)| match w {
+            .enumerate()
+            .map(|(place, (w, seat))| match w {
                 Who::Policy(policy) => Some(policy.actor(seat.slots, EVALUATION_SEED)),
+                // Seats and rounds have luck of their own.
+                Who::Drawn(policy) => {
+                    let own = Key::new(EVALUATION_SEED + round as u64, place as u64);
+                    Some(policy.actor(seat.slots, own.bits(0, 0)))
+                }
                 Who::Constant(..) => None,
             })
             .collect();
@@ -160,17 +170,12 @@ pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) ->
 }
 
 /// Mean return and mean discounted return (to the first period, by the model's discount factor) of an episode: one pair
-/// per seat. `policies` has one policy per seat.
+/// per seat. `who` has one entry per seat.
 ///
 /// # Errors
 /// Those of [`first_episodes`].
-pub fn mean_returns(
-    policies: &[&Policy],
-    game: &mut Vectorised,
-    length: Length,
-) -> Result<Vec<(f64, f64)>, Diagnostic> {
-    let who: Vec<Who<'_>> = policies.iter().map(|p| Who::Policy(p)).collect();
-    let returns = first_episodes(&who, game, length)?;
+pub fn mean_returns(who: &[Who<'_>], game: &mut Vectorised, length: Length) -> Result<Vec<(f64, f64)>, Diagnostic> {
+    let returns = first_episodes(who, game, length)?;
     let mean = |all: &[Return], of: fn(&Return) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
     Ok(returns
         .iter()

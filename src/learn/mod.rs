@@ -207,7 +207,7 @@ pub trait Learner: Send {
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -39,6 +39,8 @@ pub struct ActorCritic {
     pub(crate) rollout: Rollout,
     /// Whether it has learned from a stretch.
     begun: bool,
+    /// First standard deviation, and its ceiling at the end.
+    narrowing: (f64, Option<f64>),
     /// The warm start, and the environment steps that it may spend.
     first_policy: (FirstPolicy, u64),
     /// Where zero of each continuous dimension stands.
@@ -62,6 +64,8 @@ pub struct Settings<'a> {
     pub activation: Activation,
     /// First standard deviation of continuous actions, in units of half their range.
     pub initial_std: f64,
+    /// The ceiling of it at the end.
+    pub final_std: Option<f64>,
     /// Discount if not the model's.
     pub discount: Option<f64>,
     /// Standardise observations.
@@ -85,6 +89,7 @@ macro_rules! settings_of {
             network: &$options.network,
             activation: $options.activation,
             initial_std: $options.initial_std,
+            final_std: $options.final_std,
             discount: $options.discount,
             normalize_observations: $options.normalize_observations,
             normalize_rewards: $options.normalize_rewards,
@@ -125,6 +130,7 @@ impl ActorCritic {
             horizon: settings.horizon,
             rollout: Rollout::default(),
             begun: false,
+            narrowing: (settings.initial_std, settings.final_std),
             first_policy: (settings.first_policy, settings.steps / 10),
             seat: seat.clone(),
             scratch: Scratch::default(),
@@ -265,6 +271,12 @@ impl ActorCritic {
         Ok(true)
     }
 
+    /// Holds standard deviations under their ceiling, `progress` being the share of the steps that are done.
+    pub fn narrow(&mut self, progress: f64) {
+        let (first, last) = self.narrowing;
+        distribution::narrow(&mut self.log_std, first, last, progress);
+    }
+
     /// Remembers the last observations of the episodes that were truncated.
     fn last_observations(&mut self, told: &Told<'_>, at: usize) {
         let width = self.seat.observation_width;
@@ -331,6 +343,7 @@ mod tests {
             network: &[8],
             activation: Activation::Tanh,
             initial_std: 1.0,
+            final_std: None,
             discount: None,
             normalize_observations: false,
             normalize_rewards: false,

@@ -80,6 +80,7 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "activation" => ("", &["relu", "tanh"]),
         "first_policy" => ("steps=200_000 worlds=8", &["middle"]),
         "initial_std" => ("", &["0.2"]),
+        "final_std" => ("", &["0.3"]),
         "average_from" => ("", &["1"]),
         "optimizer" => ("", &["rms_prop", "adam"]),
         "train_every" => ("", &["16"]),

@@ -2,7 +2,7 @@
 
 use super::idle;
 use super::methods::{self, Method};
-use super::options::OptionTable;
+use super::options::{OptionTable, Value};
 use super::q_learning::QLearningOptions;
 use super::sessions;
 use super::settings::{self, Idle, TrainSettings};
@@ -11,6 +11,7 @@ use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
 use crate::env::able::{self, learner_of};
 use crate::env::cast::{Behaviour, Cast};
+use crate::env::interface::Interface;
 use crate::env::vector::{self, Sitting};
 
 /// What the command line asks on top of the file.
@@ -63,6 +64,11 @@ const TYPED_HERE: Span = Span {
 
 /// Fewest periods after which an episode is cut off where nothing says when it ends.
 const PERIODS: usize = 200;
+
+/// The option that bounds exploration at the end, and its value where several learn at once.
+const NARROWED: (&str, f64) = ("final_std", 0.02);
+/// Weights of the entropy at the start and at the end, in units of standardised advantages, where several choose among finitely many in games of one period.
+const MIXED: [(&str, f64); 2] = [("entropy", 0.3), ("entropy_end", 0.03)];
 
 impl Asked {
     /// What is asked of one of those who learn.
@@ -123,16 +129,16 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         ]);
     }
     let (first, further) = match asked.agents.as_slice() {
-        [] => return own(model, asked).map(|o| o.planned),
+        [] => return own(model, asked, false).map(|o| o.planned),
         [first, further @ ..] => (first, further),
     };
-    let mut all = own(model, &asked.of(first))?;
+    let mut all = own(model, &asked.of(first), !further.is_empty())?;
     if further.is_empty() {
         return Ok(all.planned);
     }
     name_settings(&mut all.planned, first);
     for agent in further {
-        let mut next = own(model, &asked.of(agent))?;
+        let mut next = own(model, &asked.of(agent), true)?;
         name_settings(&mut next.planned, agent);
         all = beside(all, next, agent).map_err(|d| vec![d])?;
     }
@@ -206,8 +212,8 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
     })
 }
 
-/// The plan for at most one named agent.
-fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
+/// The plan for at most one named agent; `beside` says whether another one learns in the same worlds.
+fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic>> {
     let block = block(model, asked);
     typed_elsewhere(&blocks_for(model, asked), &block)?;
     let read = settings::read(model, &block)?;
@@ -225,6 +231,25 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     let discount = able::discount_of(model, agent).map_err(|d| vec![d])?;
     decided_before(model, asked)?;
     let members = able::members_of(model, agent);
+    // What many try at once moves what each of them meets, however long they learn, so the last half is played almost without chance.
+    // And choices of games of one period begin near to even and are held from a single one: there equilibria may be mixed.
+    let said = |key: &str| read.options.iter().any(|(k, _)| k == key);
+    let alone = !beside && members <= 1;
+    let mut in_games: Vec<(&str, f64)> = Vec::new();
+    if !alone && method.option(NARROWED.0).is_some() && !said(NARROWED.0) {
+        in_games.push(NARROWED);
+    }
+    let standardised = method.option("normalize_advantages") == Some(&Value::Bool(true));
+    let once_each = model.states.is_empty() && model.horizon.is_none();
+    let chooses = Interface::new(model, agent, method.finite_choices()).is_ok_and(|i| !i.space.discrete.is_empty());
+    if !alone && standardised && once_each && chooses && MIXED.iter().all(|(key, _)| !said(key)) {
+        in_games.extend(MIXED);
+    }
+    for (key, value) in &in_games {
+        method
+            .set(key, &Value::Number(*value))
+            .map_err(|e| vec![Diagnostic::from(e)])?;
+    }
     let (asked_worlds, round) = (method.worlds(), method.round(members));
     let mut notes = match method.fit(members) {
         None => Vec::new(),
@@ -285,6 +310,7 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
             .iter()
             .map(|(key, value, _)| (key.clone(), value.to_string())),
     );
+    shown.extend((in_games.iter()).map(|(key, value)| (key.to_string(), Value::Number(*value).show())));
     let planned = Planned {
         plan: Plan {
             environment: vector::GameOptions {

@@ -128,6 +128,16 @@ impl Policy {
         })
     }
 
+    /// The same policy for play in which finite choices are drawn and numbers are means; `None` where it draws no choices.
+    pub fn drawing_choices(&self) -> Option<Policy> {
+        let mut out = self.clone();
+        let (PolicyKind::Feedforward { log_std, .. } | PolicyKind::Recurrent { log_std, .. }) = &mut out.kind else {
+            return None;
+        };
+        log_std.fill(f32::NEG_INFINITY);
+        (!self.space.discrete.is_empty()).then_some(out)
+    }
+
     /// An actor for `slots` decision makers; `seed` is used by stochastic play alone.
     pub fn actor(&self, slots: usize, seed: u64) -> PolicyMemory {
         let memory = match &self.kind {

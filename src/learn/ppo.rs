@@ -47,7 +47,8 @@ learner_options! {
         anneal_clip: bool = false,
         /// Range a value may move in one update, in standardised units; `none` does not clip.
         value_clip: Option<f64> = None,
-        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`. Unless one of them is said, it falls from 0.3 to 0.03
+        /// where several learn at once in a game of one period with finite choices: its equilibrium may be mixed.
         entropy: f64 = 0.0,
         /// Weight of the entropy bonus at the end.
         entropy_end: f64 = 0.0,
@@ -74,6 +75,10 @@ learner_options! {
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
+        /// Largest standard deviation of continuous actions in the second half of the steps, in units of half their range; up to there the
+        /// ceiling falls to it by equal shares. `none` sets no ceiling. Unless it is said, 0.02 holds where several learn at once (members
+        /// or agents): each answers the chance in what the others do, too.
+        final_std: Option<f64> = None,
         /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.5,
         /// Optimiser.
@@ -107,6 +112,7 @@ impl LearnerOptions for PpoOptions {
         self.target_kl.map_or(Ok(()), |x| positive("target_kl", x))?;
         network(&self.network)?;
         positive("initial_std", self.initial_std)?;
+        self.final_std.map_or(Ok(()), |x| positive("final_std", x))?;
         share("average_from", self.average_from)
     }
 
@@ -322,6 +328,7 @@ mod learner {
             }
             finite_loss("the loss of the value network", sums[2], self.agent.steps)?;
             all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
+            self.agent.narrow(progress);
             if progress >= self.options.average_from {
                 self.agent.average.update(self.agent.policy.params());
             }

@@ -56,6 +56,10 @@ learner_options! {
         activation: Activation = Activation::Tanh,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
+        /// Largest standard deviation of continuous actions in the second half of the steps, in units of half their range; up to there the
+        /// ceiling falls to it by equal shares. `none` sets no ceiling. Unless it is said, 0.02 holds where several learn at once (members
+        /// or agents): each answers the chance in what the others do, too.
+        final_std: Option<f64> = None,
     }
 }
 
@@ -83,7 +87,8 @@ impl LearnerOptions for RecurrentPpoOptions {
         self.target_kl.map_or(Ok(()), |x| positive("target_kl", x))?;
         in_range((1..=4096).contains(&self.memory), "memory", self.memory, "1 to 4096")?;
         network(&self.network)?;
-        positive("initial_std", self.initial_std)
+        positive("initial_std", self.initial_std)?;
+        self.final_std.map_or(Ok(()), |x| positive("final_std", x))
     }
 
     fn bytes(&self, round: u64, width: f64) -> f64 {
@@ -475,6 +480,8 @@ mod learner {
             }
             finite_loss("the loss of the value network", sums[2], self.steps)?;
             all_finite("a weight of the policy", self.policy.params().0, self.steps)?;
+            let o = &self.options;
+            distribution::narrow(&mut self.log_std, o.initial_std, o.final_std, progress);
             let r = &self.play.rollout;
             let n = count.max(1) as f64;
             let mut values = vec![

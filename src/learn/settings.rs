@@ -46,7 +46,7 @@ pub const DRIVER_KEYS: &[Key] = &[
         name: "evaluations",
         kind: Kind::Whole { lo: 0, hi: 10_000 },
         default: "20",
-        doc: "how often the policy is measured on the way, without exploration",
+        doc: "how often the policy is measured on the way, without exploration (in games choices are drawn as policies mix them)",
     },
     Key {
         name: "evaluation_episodes",

@@ -417,8 +417,15 @@ impl Training {
     /// What stopped the worlds (those of [`crate::env::worlds::Worlds::step`]).
     pub fn measurement(&mut self) -> Result<Vec<(f64, f64)>, Diagnostic> {
         let policies: Vec<Policy> = self.chairs.iter().map(Chair::policy).collect();
-        let length = self.length();
-        measure::mean_returns(&policies.iter().collect::<Vec<_>>(), &mut self.judge, length)
+        let (length, drawing) = (self.length(), self.drawing(&policies));
+        measure::mean_returns(&players(&policies, &drawing), &mut self.judge, length)
+    }
+
+    /// The policies (one per seat) that draw choices while they are measured: in a game the likeliest choice of a mixed strategy is another
+    /// strategy, and the others would meet that.
+    fn drawing(&self, policies: &[Policy]) -> Vec<Option<Policy>> {
+        let game = self.is_game();
+        policies.iter().map(|p| p.drawing_choices().filter(|_| game)).collect()
     }
 
     /// Whether several learn: members of one seat, or several seats.
@@ -583,13 +590,14 @@ impl Training {
                 constants.push((format!("choice number {}", numbers.join(", ")), Vec::new(), choice));
             }
         }
+        let drawing = self.drawing(policies);
         let mut discounted = |who: Who<'_>| -> Result<Vec<f64>, Diagnostic> {
-            let mut all: Vec<Who<'_>> = policies.iter().map(Who::Policy).collect();
+            let mut all: Vec<Who<'_>> = players(policies, &drawing);
             all[seat] = who;
             let returns = measure::first_episodes(&all, &mut self.judge, length)?;
             Ok(returns[seat].iter().map(|r| r.discounted).collect())
         };
-        let mine = discounted(Who::Policy(policy))?;
+        let mine = discounted(players(policies, &drawing)[seat])?;
         let mut best: Option<(String, Vec<f64>)> = None;
         // A few numbers of each interval, one action after the other; more actions than a few are left at what the warm start found.
         if space.discrete.is_empty() && (1..=SCANNED).contains(&space.continuous) {
@@ -632,6 +640,12 @@ impl Training {
             error: (variance / n).sqrt(),
         }))
     }
+}
+
+/// How each seat plays while it is measured: as it draws choices, where it does.
+fn players<'a>(policies: &'a [Policy], drawing: &'a [Option<Policy>]) -> Vec<Who<'a>> {
+    let as_drawn = |(p, d): (&'a Policy, &'a Option<Policy>)| d.as_ref().map_or(Who::Policy(p), Who::Drawn);
+    policies.iter().zip(drawing).map(as_drawn).collect()
 }
 
 /// Most constant choices that a policy is compared with.

@@ -17,6 +17,7 @@ mod perceived;
 pub mod place;
 pub mod plot;
 pub mod population;
+pub mod profile;
 pub mod responses;
 pub mod sessions;
 pub mod solved;

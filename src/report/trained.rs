@@ -139,7 +139,12 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         facts,
         tables: vec![NamedTable {
             stem: "seeds".into(),
-            caption: "Measured without exploration, in the same fresh worlds for every seed".into(),
+            caption: match game && seeds.iter().any(|t| t.last.drawing_choices().is_some()) {
+                true => {
+                    "Measured in the same fresh worlds for every seed, choices drawn as the policies mix them".into()
+                }
+                false => "Measured without exploration, in the same fresh worlds for every seed".into(),
+            },
             table,
             on_screen: 12,
         }],

@@ -11,6 +11,7 @@ pub mod handed;
 pub mod judgement;
 pub mod learned;
 pub mod lifetimes;
+pub mod profile;
 pub mod simulate;
 pub mod solved;
 pub mod welfare;

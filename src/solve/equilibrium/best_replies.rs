@@ -130,6 +130,14 @@ impl EquilibriumMethod for BestReplies {
     }
 }
 
+/// The grids of an economy with everybody who decides on them, as a solution in which nobody has chosen yet.
+///
+/// # Errors
+/// Those of the grids; E0904 where they have too many places.
+pub fn frame(economy: &Economy) -> Result<Solution, Diagnostic> {
+    Ok(Game::new(economy)?.empty)
+}
+
 /// The largest distance of a number, as a share of its size, and how many finite choices differ.
 fn distance(a: &Solution, b: &Solution) -> (f64, usize) {
     let (mut far, mut differ) = (0.0f64, 0);

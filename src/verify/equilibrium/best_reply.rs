@@ -102,6 +102,20 @@ pub(super) fn solved(
     Ok(Some((reply, method.name())))
 }
 
+/// As [`solved`] by the first method that fits, for one who knows nothing of a solution's own problem.
+///
+/// # Errors
+/// Those of [`solved`].
+pub(in crate::verify) fn of_one(
+    model: &Model,
+    others: &Others,
+    solution: &Solution,
+    progress: &mut dyn Watch,
+) -> Result<(Solution, &'static str), Diagnostic> {
+    solved(model, others, solution, (&|_| None, By::Values(1)), progress)?
+        .ok_or_else(|| Diagnostic::error("E0990", "no reply was solved"))
+}
+
 /// Nodes of each of `count` axes.
 fn nodes(count: usize, finer: usize) -> usize {
     let usual = NODES[count.min(NODES.len() - 1)];
@@ -116,8 +130,7 @@ fn nodes(count: usize, finer: usize) -> usize {
 pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let model = seated.model;
     let others = Others::of(model, &seated.solution, seated.player)?;
-    let solved = solved(model, &others, &seated.solution, (&|_| None, By::Values(1)), progress)?;
-    let (reply, method) = solved.ok_or_else(|| Diagnostic::error("E0990", "no reply was solved"))?;
+    let (reply, method) = of_one(model, &others, &seated.solution, progress)?;
     let played = seated.play(Some(Deviator {
         seat: SolvedSeat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,

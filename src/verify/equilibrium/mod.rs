@@ -23,6 +23,11 @@ mod taker;
 mod trial;
 mod vacuity;
 
+/// The best reply of one player by a solver.
+pub(in crate::verify) mod replies {
+    pub(in crate::verify) use super::best_reply::of_one;
+}
+
 pub use record::{EquilibriumCertificate, PlayerVerdict, Reaction};
 
 use super::first_values::begins;

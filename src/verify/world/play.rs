@@ -85,7 +85,7 @@ pub struct Deviator {
 
 impl Deviator {
     /// Chooses for its seat in every world, within what `bounds` allow (one pair per action of the stage: its number, bounds).
-    fn act(&self, worlds: &mut Worlds, bounds: &[(usize, Bounds)]) {
+    pub(in crate::verify) fn act(&self, worlds: &mut Worlds, bounds: &[(usize, Bounds)]) {
         let n = worlds.worlds();
         for w in 0..n {
             let (states, shocks, period) = standing(worlds, &self.seat, w);

@@ -1,0 +1,247 @@
+//! The best deviation among constants, shares of what was played and shifts of it, of one action after the other.
+
+use super::Player;
+use super::lives::{Cells, KEPT, Lives, Look, Move, Range, Reply, Rule};
+use crate::check::Model;
+use crate::check::model::Space;
+use crate::diag::Diagnostic;
+use crate::num::statistics;
+
+/// Most cells of what is seen, and fewest lives in one.
+const CELLS: usize = 64;
+const IN_A_CELL: usize = 64;
+/// Values of a range that are tried: evenly, and closer and closer to both ends.
+const EVENLY: usize = 40;
+const TO_ENDS: i32 = 8;
+/// Shares by which what was played is made larger and smaller.
+const SHARES: [f64; 7] = [0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01];
+/// Rounds of finer and finer shifts, and how much finer each is.
+const FINER: usize = 6;
+const BY: f64 = 3.0;
+/// Passes over the actions where there are several.
+const PASSES: usize = 2;
+
+/// The best rule that was found with its words; `None` where nothing can be tried.
+///
+/// # Errors
+/// Those of a simulation under the policies as they were learned.
+pub(super) fn best(lives: &mut Lives, player: &Player, seed: u64) -> Result<Option<(Reply, String)>, Diagnostic> {
+    let look = lives.look(seed)?;
+    let tried: Vec<usize> = (0..player.slots.len())
+        .filter(|s| !matches!(look.range[*s], Range::Shares))
+        .collect();
+    if tried.is_empty() {
+        return Ok(None);
+    }
+    let cells = if lives.is_one_period() {
+        cells(&look)
+    } else {
+        Cells::default()
+    };
+    let of_life: Vec<usize> = look.seen.chunks(look.width.max(1)).map(|row| cells.of(row)).collect();
+    let count = cells.count();
+    let mut search = Search {
+        lives,
+        seed,
+        rule: Rule {
+            moves: vec![vec![KEPT; count]; player.slots.len()],
+            cells,
+        },
+        worth: Vec::new(),
+        of_life,
+    };
+    search.worth = search.by_cell(None)?;
+    let passes = if tried.len() > 1 { PASSES } else { 1 };
+    for _ in 0..passes {
+        for slot in &tried {
+            search.slot(*slot, &look);
+        }
+    }
+    let words = words(search.lives.model(), player, &search.rule, &look);
+    Ok(Some((Reply::Rule(search.rule), words)))
+}
+
+/// The cells of what the player sees: as many as there are different observations where these are few, else evenly filled ones of each number that differs
+/// between lives.
+fn cells(look: &Look) -> Cells {
+    let rows: Vec<&[f32]> = look.seen.chunks(look.width.max(1)).collect();
+    let column = |k: usize| {
+        let mut all: Vec<f32> = rows.iter().map(|r| r[k]).collect();
+        all.sort_by(f32::total_cmp);
+        all
+    };
+    let moving: Vec<(usize, Vec<f32>)> = (0..look.width)
+        .map(|k| (k, column(k)))
+        .filter(|(_, all)| all.first() != all.last())
+        .collect();
+    let most = CELLS.min(rows.len() / IN_A_CELL).max(1);
+    let each = (most as f64).powf(1.0 / moving.len().max(1) as f64).floor() as usize;
+    let mut columns = Vec::new();
+    for (k, all) in moving {
+        let mut values = all.clone();
+        values.dedup();
+        let ends: Vec<f32> = if values.len() <= each.max(2) {
+            values.windows(2).map(|v| 0.5 * (v[0] + v[1])).collect()
+        } else {
+            let mut ends: Vec<f32> = (1..each.max(2)).map(|i| all[i * all.len() / each.max(2)]).collect();
+            ends.dedup();
+            ends
+        };
+        columns.push((k, ends));
+        let cells = Cells { columns };
+        if cells.count() > 4 * CELLS {
+            columns = cells.columns;
+            columns.pop();
+            break;
+        }
+        columns = cells.columns;
+    }
+    Cells { columns }
+}
+
+struct Search<'a, 'b> {
+    lives: &'a mut Lives<'b>,
+    seed: u64,
+    rule: Rule,
+    /// What each cell earns with the rule as it stands.
+    worth: Vec<f64>,
+    of_life: Vec<usize>,
+}
+
+impl Search<'_, '_> {
+    /// Sums over the lives of each cell.
+    fn by_cell(&mut self, reply: Option<&Reply>) -> Result<Vec<f64>, Diagnostic> {
+        let earned = self.lives.earned(self.seed, reply)?;
+        let mut out = vec![0.0; self.rule.cells.count()];
+        for (cell, x) in self.of_life.iter().zip(&earned.sum) {
+            out[*cell] += x;
+        }
+        Ok(out)
+    }
+
+    /// Tries one move of a slot in each cell, and keeps it where it earns more.
+    fn tries(&mut self, slot: usize, moves: &[Move]) -> Vec<bool> {
+        let mut rule = self.rule.clone();
+        rule.moves[slot] = moves.to_vec();
+        // Worlds that cannot go on with a deviation pay nothing for it.
+        let Ok(worth) = self.by_cell(Some(&Reply::Rule(rule))) else {
+            return vec![false; moves.len()];
+        };
+        let mut better = vec![false; moves.len()];
+        for (c, w) in worth.iter().enumerate() {
+            if *w > self.worth[c] {
+                (self.worth[c], self.rule.moves[slot][c], better[c]) = (*w, moves[c], true);
+            }
+        }
+        better
+    }
+
+    /// The best move of one slot in each cell, the others as they are.
+    fn slot(&mut self, slot: usize, look: &Look) {
+        let count = self.rule.cells.count();
+        match &look.range[slot] {
+            Range::Shares => {}
+            Range::Choices(all) => {
+                for x in all {
+                    self.tries(slot, &vec![(0.0, *x); count]);
+                }
+            }
+            Range::Between(lo, hi) => {
+                let width = hi - lo;
+                let now = statistics::mean(&look.now[slot].iter().map(|x| x.abs()).collect::<Vec<_>>());
+                // How far from its neighbours each move that was tried stands.
+                let mut around = vec![0.05 * now; count];
+                let mut at = |me: &mut Self, one: Move, by: f64| {
+                    let better = me.tries(slot, &vec![one; count]);
+                    around.iter_mut().zip(better).for_each(|(a, b)| {
+                        if b {
+                            *a = by;
+                        }
+                    });
+                };
+                for k in 0..=EVENLY {
+                    let by = width / EVENLY as f64;
+                    at(self, (0.0, lo + by * k as f64), by);
+                }
+                for k in 1..=TO_ENDS {
+                    let part = width * 10f64.powf(-0.5 * f64::from(k) - 1.0);
+                    at(self, (0.0, lo + part), part);
+                    at(self, (0.0, hi - part), part);
+                }
+                for s in SHARES {
+                    at(self, (1.0 - s, 0.0), 0.5 * s * now);
+                    at(self, (1.0 + s, 0.0), 0.5 * s * now);
+                }
+                for _ in 0..FINER {
+                    for d in [-1.0, 1.0, -0.5, 0.5] {
+                        let here = self.rule.moves[slot].clone();
+                        let moves: Vec<Move> = here.iter().zip(&around).map(|(m, a)| (m.0, m.1 + d * a)).collect();
+                        self.tries(slot, &moves);
+                    }
+                    around.iter_mut().for_each(|a| *a /= BY);
+                }
+            }
+        }
+    }
+}
+
+/// A rule in words: what is done on average in place of what was.
+fn words(model: &Model, player: &Player, rule: &Rule, look: &Look) -> String {
+    let rows: Vec<usize> = look.seen.chunks(look.width.max(1)).map(|r| rule.cells.of(r)).collect();
+    let mut all = Vec::new();
+    for (slot, (a, e)) in player.slots.iter().enumerate() {
+        if rule.moves[slot].iter().all(|m| *m == KEPT) {
+            continue;
+        }
+        let action = &model.actions[*a];
+        let name = action.name.rsplit('.').next().unwrap_or(&action.name);
+        let several = player.slots.iter().filter(|s| s.0 == *a).count() > 1;
+        let name = if several {
+            format!("{name}[{}]", e + 1)
+        } else {
+            name.to_string()
+        };
+        let label = |x: f64| match &action.space {
+            Space::Finite { labels, .. } => labels.get(x as usize).cloned().unwrap_or_default(),
+            _ => short(x),
+        };
+        all.push(match (&look.range[slot], rule.moves[slot].as_slice()) {
+            (Range::Choices(_), [(share, x)]) if *share == 0.0 => format!("{name} = {} always", label(*x)),
+            (Range::Choices(_), _) => format!("another {name} by what is seen"),
+            (_, moves) => {
+                let now = &look.now[slot];
+                let then: Vec<f64> = now
+                    .iter()
+                    .zip(&rows)
+                    .map(|(x, c)| moves[*c].0 * x + moves[*c].1)
+                    .collect();
+                let mean = if moves.len() > 1 || now.len() > 1 {
+                    " on average"
+                } else {
+                    ""
+                };
+                format!(
+                    "{name} = {}{mean} in place of {}",
+                    short(statistics::mean(&then)),
+                    short(statistics::mean(now))
+                )
+            }
+        });
+    }
+    match all.is_empty() {
+        true => "none that was tried is better".into(),
+        false => all.join(", "),
+    }
+}
+
+/// Four significant digits.
+fn short(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return x.to_string();
+    }
+    let digits = (3 - x.abs().log10().floor() as i64).clamp(0, 12) as usize;
+    match x.abs() < 1e-6 {
+        true => format!("{x:.3e}"),
+        false => format!("{x:.digits$}"),
+    }
+}

@@ -307,13 +307,9 @@ fn commands_say_what_can_be_done() {
     };
     says("--version --json", 0, &["\"version\": \"", "\"program\": \"econc\""]);
     says(
-        "verify firms.econ",
-        1,
-        &[
-            "E0810",
-            "econc verify judges what one who decides has learned",
-            "certifies it",
-        ],
+        "verify firms.econ --learner ppo --with steps=30000 --with worlds=8 --with horizon=32 --with evaluations=2",
+        0,
+        &["gain of firm[3] by its best reply", "firm.q, off the equilibrium"],
     );
     says("steady_state growth.econ --set grid.k=40", 2, &["E0989", "grid.k=40"]);
     // A training that judged badly: its verdict holds no policy, and one failed run takes the place of another.

@@ -19,7 +19,6 @@ use crate::limits;
 use crate::report::content::Content;
 use crate::report::store::{RunDirectory, open_complete, open_policies};
 use crate::report::{trained, verdict};
-use crate::solve::economy::Economy;
 use crate::verify::learned::{Judge, Trial};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -117,41 +116,6 @@ fn paths_fit(model: &Model, options: &VerifyOptions) -> Result<(), Vec<Diagnosti
 /// # Errors
 /// Those of solving, training and judging; E0930 if the exact solution is not certified.
 pub fn verify(
-    compiled: &Compiled,
-    options: &VerifyOptions,
-    workers: usize,
-    every: f64,
-    meter: &Meter,
-    run: &RunDirectory,
-) -> Result<Content, Vec<Diagnostic>> {
-    judge(compiled, options, workers, every, meter, run).map_err(|all| {
-        let said = |d: Diagnostic| {
-            if d.code == "E0810" {
-                of_one(&compiled.model, d)
-            } else {
-                d
-            }
-        };
-        all.into_iter().map(said).collect()
-    })
-}
-
-/// The refusal of a model in which several decide, in the words of a command that judges one.
-fn of_one(model: &Model, d: Diagnostic) -> Diagnostic {
-    let stated = Economy::of(model).map(|e| e.stated()).unwrap_or_default();
-    d.note("econc verify judges what one who decides has learned, by the exact policy of that one").hint(match stated.as_slice() {
-        [] => format!(
-            "econc solve{} finds the equilibrium and certifies it; econc train --learner AGENT=ppo measures what each learns beside the others",
-            if model.concept.is_none() { " --concept nash" } else { "" }
-        ),
-        stated => format!(
-            "at prices that you state one decides, and what it has learned is judged: {}; econc solve finds the equilibrium and certifies it",
-            stated.join(" ")
-        ),
-    })
-}
-
-fn judge(
     compiled: &Compiled,
     options: &VerifyOptions,
     workers: usize,

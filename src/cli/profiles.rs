@@ -3,6 +3,7 @@
 use super::among;
 use super::asked::{TrainOptions, VerifyOptions};
 use super::compiled::Compiled;
+use super::host::outside;
 use super::keeper::Keeper;
 use super::meter::Meter;
 use super::results::{asked, finite_choices, read_policies, read_solution};
@@ -11,8 +12,9 @@ use crate::check::Model;
 use crate::check::model::Setting;
 use crate::diag::{Diagnostic, Severity};
 use crate::driver;
-use crate::env::able::learner_of;
+use crate::env::able::{able, learner_of};
 use crate::env::cast::Behaviour;
+use crate::env::decide::Decide;
 use crate::learn::Policy;
 use crate::report::content::Content;
 use crate::report::profile::{LIMIT, of_profiles};
@@ -22,6 +24,7 @@ use crate::solve::economy::Economy;
 use crate::solve::methods;
 use crate::solve::solution::Solution;
 use crate::verify::profile::{Profile, judge};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Keys of `verify { }` that say nothing of several who decide, and those that say nothing of one.
@@ -79,8 +82,29 @@ pub(super) fn unread(model: &Model, several: bool) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// The policies of several agents by seed: `(agent, [(seed, policy)])`, one entry per agent.
-type Policies = Vec<(String, Vec<(u64, Policy)>)>;
+/// A policy that is judged.
+struct Own {
+    /// The seed of its training.
+    seed: u64,
+    policy: Arc<dyn Decide>,
+    /// What learned it, or what it is called.
+    name: String,
+    grids: bool,
+}
+
+impl Own {
+    fn of((seed, policy): (u64, Policy)) -> Own {
+        Own {
+            seed,
+            name: policy.method.clone(),
+            grids: finite_choices(&policy),
+            policy: Arc::new(policy),
+        }
+    }
+}
+
+/// The policies of several agents: `(agent, one per seed)`, one entry per agent.
+type Policies = Vec<(String, Vec<Own>)>;
 
 /// Who learned, by name.
 fn names(model: &Model, options: &TrainOptions) -> Result<Vec<String>, Diagnostic> {
@@ -92,13 +116,26 @@ fn names(model: &Model, options: &TrainOptions) -> Result<Vec<String>, Diagnosti
 }
 
 /// The policies of a run, and what its training was asked.
-fn of_run(model: &Model, run: &std::path::Path, best: bool) -> Result<(TrainOptions, Policies), Diagnostic> {
+fn of_run(model: &Model, run: &Path, options: &VerifyOptions) -> Result<(TrainOptions, Policies), Diagnostic> {
+    // A policy of the program that econc is part of is that of the only kind that decides, or of the one that is named.
+    if let Some(outside) = run.to_str().and_then(outside) {
+        let agent = model.agents[learner_of(model, options.train.agent.as_deref())?]
+            .name
+            .clone();
+        let own = Own {
+            seed: options.seed,
+            policy: outside.policy,
+            name: outside.name,
+            grids: outside.grids,
+        };
+        return Ok((options.train.clone(), vec![(agent, vec![own])]));
+    }
     let run = open_policies(run)?;
     let asked = asked(&run)?;
     let mut out = Policies::new();
     for agent in names(model, &asked)? {
-        let policies = read_policies(&run, best, Some(&agent))?;
-        out.push((agent, policies));
+        let policies = read_policies(&run, options.best, Some(&agent))?;
+        out.push((agent, policies.into_iter().map(Own::of).collect()));
     }
     Ok((asked, out))
 }
@@ -120,7 +157,7 @@ pub(super) fn judged(
     let mut remarks = unread(model, true);
     let (asked, policies, mut pictures, mut files) = match &options.policy {
         Some(path) => {
-            let (asked, policies) = of_run(model, path, options.best).map_err(one)?;
+            let (asked, policies) = of_run(model, path, options).map_err(one)?;
             (asked, policies, Vec::new(), Vec::new())
         }
         None => {
@@ -133,7 +170,10 @@ pub(super) fn judged(
             for agent in &planned.agents {
                 let name = &model.agents[*agent].name;
                 let own = seeds.iter().filter(|t| t.agent.as_ref().is_none_or(|a| a == name));
-                policies.push((name.clone(), own.map(|t| (t.record.seed, t.last.clone())).collect()));
+                policies.push((
+                    name.clone(),
+                    own.map(|t| Own::of((t.record.seed, t.last.clone()))).collect(),
+                ));
             }
             (options.train.clone(), policies, trained.pictures, trained.files)
         }
@@ -144,34 +184,38 @@ pub(super) fn judged(
         .map(|(name, _)| learner_of(model, Some(name)))
         .collect::<Result<_, _>>()
         .map_err(one)?;
-    let (equilibrium, unsolved) = solved(model, options, every, meter, run)?;
+    let (equilibrium, unsolved) = match agents.len() < able(model).len() {
+        true => (None, Some("not everybody who could decide has learned".to_string())),
+        false => solved(model, options, every, meter, run)?,
+    };
     let block = model.settings.iter().find(|s| s.block == "verify");
     let limit = block
         .and_then(|b| b.get("exploitability"))
         .and_then(Setting::number)
         .unwrap_or(LIMIT);
-    let learner = policies.iter().filter_map(|p| p.1.first()).map(|p| p.1.method.as_str());
+    let learner = policies.iter().filter_map(|p| p.1.first()).map(|p| p.name.as_str());
     let learner = learner
         .collect::<std::collections::BTreeSet<_>>()
         .into_iter()
         .collect::<Vec<_>>()
         .join(", ");
     let mut all = Vec::new();
-    for (i, (seed, _)) in policies.first().map_or(&[][..], |p| p.1.as_slice()).iter().enumerate() {
-        meter.report(i as u64, 0, "policies", "judging");
+    let seeds: Vec<u64> = policies
+        .first()
+        .map_or(Vec::new(), |p| p.1.iter().map(|own| own.seed).collect());
+    for (i, seed) in seeds.iter().enumerate() {
+        meter.report(i as u64, seeds.len() as u64, "policies", "judging");
         let mut cast = others.clone().unwrap_or_else(|| Behaviour::Random.into());
-        for (agent, own) in &policies {
-            let Some((_, policy)) = own.iter().find(|p| p.0 == *seed) else {
+        for (agent, all) in &policies {
+            let Some(own) = all.iter().find(|own| own.seed == *seed) else {
                 continue;
             };
-            cast.agents.push((
-                agent.clone(),
-                Behaviour::Learned {
-                    agent: Some(agent.clone()),
-                    grids: finite_choices(policy),
-                    policy: Arc::new(policy.clone()),
-                },
-            ));
+            let behaviour = Behaviour::Learned {
+                agent: Some(agent.clone()),
+                grids: own.grids,
+                policy: own.policy.clone(),
+            };
+            cast.agents.push((agent.clone(), behaviour));
         }
         let profile = Profile { seed: *seed, cast };
         let mut keeper = |_: crate::solve::progress::Progress| crate::solve::progress::Control::Continue;
@@ -190,8 +234,8 @@ pub(super) fn judged(
     content.files.append(&mut files);
     content.diagnostics.append(&mut remarks);
     let which = match options.best {
-        true => "what was measured last, without exploration",
-        false => "the last, without exploration",
+        true => "what was measured last; numbers without exploration, choices drawn as the policies mix them",
+        false => "the last; numbers without exploration, choices drawn as the policies mix them",
     };
     content.facts.push(("policies".into(), which.into()));
     Ok(content)

@@ -15,8 +15,9 @@ use crate::limits;
 use crate::solve::located;
 use crate::verify::world::play::Deviator;
 
-/// Lives side by side: where every period is a game of its own, and else.
-const LIVES: (usize, usize) = (8192, 256);
+/// Lives side by side: where every period is a game of its own, and else, to measure and to search.
+const ONE_PERIOD: usize = 8192;
+const LIVES: (usize, usize) = (256, 32);
 /// Most numbers of all inputs of all lives.
 const NUMBERS: usize = 2_000_000;
 /// Weight of a period after which nothing counts, and most periods of a life.
@@ -131,11 +132,16 @@ fn length(model: &Model, discount: f64) -> usize {
 }
 
 impl<'a> Lives<'a> {
-    /// Lives of a player.
+    /// Lives of a player, to measure gains or to `search` for replies.
     ///
     /// # Errors
     /// Those of worlds and of policies that do not fit them.
-    pub(super) fn new(model: &'a Model, player: &'a Player, cast: &Cast, seed: u64) -> Result<Lives<'a>, Diagnostic> {
+    pub(super) fn new(
+        model: &'a Model,
+        player: &'a Player,
+        cast: &Cast,
+        (seed, search): (u64, bool),
+    ) -> Result<Lives<'a>, Diagnostic> {
         let discount = able::discount_of(model, player.agent)?;
         let periods = length(model, discount);
         let drawn = !model.draws.is_empty() || !model.shocks.is_empty();
@@ -150,7 +156,14 @@ impl<'a> Lives<'a> {
         let elements: usize = inputs.map(|i| model.graph.elements(&i.shape)).sum();
         let lives = match chance {
             false => 1,
-            true => (NUMBERS / elements.max(1)).clamp(16, if periods == 1 { LIVES.0 } else { LIVES.1 }),
+            true => {
+                let most = match (periods, search) {
+                    (1, _) => ONE_PERIOD,
+                    (_, true) => LIVES.1,
+                    (_, false) => LIVES.0,
+                };
+                (NUMBERS / elements.max(1)).clamp(16, most)
+            }
         };
         let worlds = Worlds::new(model, None, lives, seed, &[])?;
         let actor = Actor::new(&worlds, cast)?;

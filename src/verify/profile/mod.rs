@@ -162,8 +162,9 @@ fn gain(
     seed: u64,
     progress: &mut dyn Watch,
 ) -> Result<Gain, Diagnostic> {
-    let mut lives = Lives::new(model, player, &profile.cast, seed)?;
-    let rule = search::best(&mut lives, player, seed ^ SEARCHED)?;
+    let mut few = Lives::new(model, player, &profile.cast, (seed, true))?;
+    let rule = search::best(&mut few, player, seed ^ SEARCHED)?;
+    let mut lives = Lives::new(model, player, &profile.cast, (seed, false))?;
     let mut replies: Vec<(Reply, String)> = rule.into_iter().collect();
     let mut unsolved = None;
     if !lives.is_one_period() {

@@ -10,9 +10,9 @@ use crate::num::statistics;
 /// Most cells of what is seen, and fewest lives in one.
 const CELLS: usize = 64;
 const IN_A_CELL: usize = 64;
-/// Values of a range that are tried: evenly, and closer and closer to both ends.
-const EVENLY: usize = 40;
-const TO_ENDS: i32 = 8;
+/// Values of a range that are tried: evenly, and closer and closer to both ends; of one period and of whole lives.
+const EVENLY: (usize, usize) = (40, 12);
+const TO_ENDS: (i32, i32) = (8, 4);
 /// Shares by which what was played is made larger and smaller.
 const SHARES: [f64; 7] = [0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01];
 /// Rounds of finer and finer shifts, and how much finer each is.
@@ -159,11 +159,15 @@ impl Search<'_, '_> {
                         }
                     });
                 };
-                for k in 0..=EVENLY {
-                    let by = width / EVENLY as f64;
+                let (evenly, to_ends) = match self.lives.is_one_period() {
+                    true => (EVENLY.0, TO_ENDS.0),
+                    false => (EVENLY.1, TO_ENDS.1),
+                };
+                for k in 0..=evenly {
+                    let by = width / evenly as f64;
                     at(self, (0.0, lo + by * k as f64), by);
                 }
-                for k in 1..=TO_ENDS {
+                for k in 1..=to_ends {
                     let part = width * 10f64.powf(-0.5 * f64::from(k) - 1.0);
                     at(self, (0.0, lo + part), part);
                     at(self, (0.0, hi - part), part);

@@ -172,7 +172,7 @@ fn lives_are_judged_by_the_best_reply_to_the_end() {
     assert_eq!((players.len(), left_out), (2, 0));
     let cast = fixed(&[("fisher.s", 1.1 * nash)]);
     let (deviator, _) = reply::solved(&model, &players[1], &cast, &mut silent).unwrap();
-    let mut lives = Lives::new(&model, &players[1], &cast, 5).unwrap();
+    let mut lives = Lives::new(&model, &players[1], &cast, (5, false)).unwrap();
     let own = statistics::mean(&lives.earned(7, None).unwrap().sum);
     let more = statistics::mean(&lives.earned(7, Some(&Reply::Policy(Box::new(deviator)))).unwrap().sum);
     assert!(

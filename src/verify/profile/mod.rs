@@ -28,8 +28,10 @@ use lives::{Lives, Reply};
 
 /// Most members of an agent that are judged, each by itself.
 const MEMBERS: usize = 4;
-/// Rounds of lives in which a gain is measured, while chance decides.
-const ROUNDS: u64 = 8;
+/// Rounds of lives in which a gain is measured, of one period and of many, while chance decides; and standard errors from the limit at which there is
+/// no need of another one (more than those that decide, for who looks often is led astray by luck).
+const ROUNDS: (u64, u64) = (64, 8);
+const CLEAR: f64 = 4.0;
 /// Seeds of lives: of searches, of choices between replies, and of measurements.
 const SEARCHED: u64 = 0x7365_6172;
 const CHOSEN: u64 = 0x6368_6f73;
@@ -193,8 +195,9 @@ fn gain(
         }
     };
     let (mut own, mut sizes, mut more, mut at_stake) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        let at = seed.wrapping_mul(ROUNDS).wrapping_add(round) ^ MEASURED;
+    let rounds = if lives.is_one_period() { ROUNDS.0 } else { ROUNDS.1 };
+    for round in 0..rounds {
+        let at = seed.wrapping_mul(rounds).wrapping_add(round) ^ MEASURED;
         let here = lives.earned(at, None)?;
         if let Some((reply, _)) = replies.get(chosen) {
             let other = lives.earned(at, Some(reply))?;
@@ -205,7 +208,7 @@ fn gain(
         sizes.extend(here.size);
         let (found, error) = estimate(&more);
         let line = limit * statistics::mean(&sizes).max(estimate(&at_stake).0);
-        if !lives.by_chance() || (found - line).abs() > 2.0 * error && round > 0 {
+        if !lives.by_chance() || (found - line).abs() > CLEAR * error && round > 0 {
             break;
         }
     }

@@ -377,7 +377,7 @@ impl Kind {
             Kind::Selection => "payoff_dominant, risk_dominant or from(start)".into(),
             Kind::Scenario => "the name of a scenario of the model".into(),
             Kind::Agent => "the name of an agent of the model".into(),
-            Kind::Seeds => "different whole numbers: 1..5, [3, 7] or 1".into(),
+            Kind::Seeds => "different whole numbers, at most 1000: 1..5, [3, 7] or 1".into(),
             Kind::Pair => "two different numbers: [1.47, 1.92]".into(),
             Kind::Stop => "stable(100_000): periods without a change of the best choices".into(),
         }
@@ -517,7 +517,7 @@ fn either(words: &[&str]) -> String {
 }
 
 /// Most seeds of one run.
-const MOST_SEEDS: i64 = 1_000_000;
+const MOST_SEEDS: i64 = 1000;
 
 /// The seeds that `1..5`, `[3, 7]` or `1` means, a list in order; empty if it means none.
 pub fn seeds(value: &Setting) -> Vec<u64> {

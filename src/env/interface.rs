@@ -419,6 +419,19 @@ impl Interface {
         }
     }
 
+    /// Between which values a learner can choose action `k` of [`Self::actions`] where its bounds are `lo` and `hi`: open ends are
+    /// approached, and what has no end ends where a number of a learner does. `None` where it chooses among finitely many, or shares.
+    pub fn reach(&self, k: usize, lo: f64, hi: f64) -> Option<(f64, f64)> {
+        match self.done.iter().find(|d| d.action == k)?.kind {
+            Kind::Between { open, whole: false, .. } => Some((place(-1.0, lo, hi, open), place(1.0, lo, hi, open))),
+            Kind::Between { .. }
+            | Kind::Whole { .. }
+            | Kind::Grid { .. }
+            | Kind::Choice { .. }
+            | Kind::Share { .. } => None,
+        }
+    }
+
     /// Whether some choice may be forbidden.
     pub fn masked(&self) -> bool {
         self.masked

@@ -16,7 +16,7 @@ mod script;
 mod step;
 pub mod trial;
 
-pub use actions::{Bounds, stage_actions};
+pub use actions::{Bounds, stage_actions, unbounded};
 pub use allowed::Moved;
 pub use lifecycle::first_values;
 

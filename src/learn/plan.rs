@@ -521,7 +521,19 @@ mod tests {
         assert_eq!(seeds("7"), Some(vec![7]));
         assert_eq!(seeds("[3, 1]"), Some(vec![1, 3]));
         assert_eq!(seeds("2,1"), Some(vec![1, 2]));
-        for wrong in ["3..1", "1..1000000000", "one", "-1", "1.5", "", "1,1", "[3, 1, 3]"] {
+        assert_eq!(seeds("1..1000").map(|all| all.len()), Some(1000));
+        for wrong in [
+            "3..1",
+            "1..1001",
+            "1..100000",
+            "1..1000000000",
+            "one",
+            "-1",
+            "1.5",
+            "",
+            "1,1",
+            "[3, 1, 3]",
+        ] {
             assert_eq!(seeds(wrong), None, "{wrong}");
         }
     }

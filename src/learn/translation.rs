@@ -72,25 +72,63 @@ impl Translation {
         self.worlds.worlds() * self.interface.members
     }
 
-    /// As [`Translation::decide`], by a policy at work on [`Translation::slots`] rows, with what a `require` forbids moved to the nearest feasible point as a simulation
-    /// moves it. Also returns for each world whether something was moved.
+    /// As [`Translation::decide`], by a policy at work on [`Translation::slots`] rows, with what is forbidden moved as [`Translation::feasible`]
+    /// does. Also returns for each world whether something was moved.
     ///
     /// # Errors
     /// Those of [`Translation::decide`]; E0902 and E0832 where nothing feasible is found.
     pub fn decide_feasibly(&mut self, policy: &mut dyn PolicyRunner) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
-        let Chosen {
-            actions: mut out,
-            bounds,
-        } = self.chosen(&mut |seen, actions| policy.act(seen.observation, seen.mask, None, actions))?;
+        let Chosen { actions, bounds } =
+            self.chosen(&mut |seen, actions| policy.act(seen.observation, seen.mask, None, actions))?;
+        self.moved(actions, &bounds)
+    }
+
+    /// Actions of the interface in the worlds as they stand, one array per action, `element x world`: choices that are masked are moved to the
+    /// nearest that is not, and what a `require` forbids to the nearest feasible point as a simulation moves it. Also returns for each world
+    /// whether something was moved.
+    ///
+    /// # Errors
+    /// E0990 for bounds that cannot be evaluated; E0902 and E0832 where nothing feasible is found.
+    pub fn feasible(&mut self, actions: Vec<Vec<f64>>) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
+        let stage = self.interface.stage;
+        let numbers = stage_actions(&self.worlds.model, stage);
+        let bounds: Vec<(usize, Bounds)> = numbers.into_iter().zip(self.worlds.bounds(stage)?).collect();
+        self.moved(actions, &bounds)
+    }
+
+    /// Whether anything that lies between the bounds may be forbidden.
+    pub fn forbids(&self) -> bool {
+        self.interface.masked() || !self.worlds.model.requires.is_empty()
+    }
+
+    /// Moves actions to feasible ones; `bounds` has one (action number, bounds) per action of the stage.
+    fn moved(
+        &mut self,
+        mut out: Vec<Vec<f64>>,
+        bounds: &[(usize, Bounds)],
+    ) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
         let lanes = self.worlds.worlds();
         let mut moved = vec![false; lanes];
+        if !self.forbids() {
+            return Ok((out, moved));
+        }
+        for (a, values) in self.interface.actions.iter().zip(&mut out) {
+            if let Some((_, own)) = bounds.iter().find(|(b, _)| a == b) {
+                let allowed = own.nearest(values);
+                for (i, (x, now)) in values.iter_mut().zip(&allowed).enumerate() {
+                    // Ends that are met up to rounding stay as they are.
+                    if (*x - *now).abs() > 1e-9 * (1.0 + now.abs()) {
+                        moved[i % lanes] = true;
+                        *x = *now;
+                    }
+                }
+            }
+            self.worlds.act(*a, values);
+        }
         if self.worlds.model.requires.is_empty() {
             return Ok((out, moved));
         }
-        for (a, values) in self.interface.actions.iter().zip(&out) {
-            self.worlds.act(*a, values);
-        }
-        self.worlds.project(&bounds)?;
+        self.worlds.project(bounds)?;
         for (a, values) in self.interface.actions.iter().zip(&mut out) {
             let input = self.worlds.model.actions[*a].input.0 as usize;
             for (i, (x, now)) in values.iter_mut().zip(&self.worlds.frame[input]).enumerate() {

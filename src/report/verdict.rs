@@ -55,6 +55,12 @@ fn with_error((x, error): (f64, f64)) -> String {
 const NOTHING: f64 = 1e-6;
 /// Largest share of the visited states that may be left out of a distance.
 const LEFT_OUT: f64 = 0.2;
+/// Largest loss that passes where a constant is as good as exact, and nothing was asked.
+const AS_GOOD: f64 = 1e-3;
+/// Above this a loss of first order is far from the share of consumption that is lost.
+const LARGE: f64 = 0.1;
+/// What a learner cannot reach costs so much of a period on average that it is warned of.
+const OUT_OF_REACH: f64 = 1e-4;
 /// How much better than the exact policy something may look beyond three standard errors: what interpolation leaves.
 const ROUNDING: f64 = 1e-5;
 
@@ -80,6 +86,7 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
     called.grid_steps();
     called.euler();
     called.places();
+    called.reach();
     called.constant();
     called.nothing_better();
     Content {
@@ -139,9 +146,29 @@ impl Called<'_> {
         )
     }
 
-    /// Beating a constant, or not the exact policy, is no verdict where no limit was set; failing at it is one.
+    /// Not beating the exact policy is no verdict where no limit was set; beating it is one.
     fn asked(&self, pass: Option<bool>) -> Option<bool> {
-        pass.filter(|p| !p || *self.limits != Limits::default())
+        pass.filter(|p| !p || self.limited())
+    }
+
+    /// Whether a limit was set.
+    fn limited(&self) -> bool {
+        *self.limits != Limits::default()
+    }
+
+    /// What a large loss in shares of consumption is, beside first order.
+    fn of_first_order(&self, loss: f64) -> String {
+        if !(loss > LARGE && self.verdict.unit.starts_with("consumption")) {
+            return String::new();
+        }
+        if self.verdict.logarithmic {
+            format!(
+                "; of first order: giving up {} of consumption for ever costs as much",
+                percent(1.0 - (-loss).exp())
+            )
+        } else {
+            "; of first order: so large a loss is not the share that one would give up".into()
+        }
     }
 
     /// Says that an estimate cannot be told from its limit; the beginning of the line's note.
@@ -208,7 +235,9 @@ impl Called<'_> {
         // The seed that decides is the one that may lose most.
         let losses: Vec<(f64, f64)> = self.verdict.seeds.iter().map(|s| (s.loss, s.loss_error)).collect();
         if let Some(loss) = of_the_worst(&losses) {
-            let limit = self.limits.welfare_loss;
+            // Where there is no constant to beat and nothing was asked, something must decide all the same.
+            let alone = !self.limited() && self.verdict.constant.is_none();
+            let limit = self.limits.welfare_loss.or(alone.then_some(AS_GOOD));
             let called = limit.map(|l| (l, call(loss, l)));
             let doubt = match called {
                 Some((l, Call::Open)) => self.undecided("the welfare loss", loss, l),
@@ -221,10 +250,16 @@ impl Called<'_> {
                 bound: at_most(limit),
                 pass: called.map(|(_, c)| c == Call::Below),
                 note: format!(
-                    "{doubt}worst seed, share of {}; mean {} in {} (95 %)",
+                    "{doubt}worst seed, share of {}; mean {} in {} (95 %){}{}",
                     self.verdict.unit,
                     percent(self.verdict.mean_loss),
-                    interval(self.verdict.loss_interval)
+                    interval(self.verdict.loss_interval),
+                    self.of_first_order(loss.0),
+                    if alone {
+                        "; no limit was set, and there is no constant to beat"
+                    } else {
+                        ""
+                    }
                 ),
             });
         }
@@ -291,7 +326,7 @@ impl Called<'_> {
                 "decisions moved to a feasible one",
                 moved,
                 None,
-                "worst seed; a `require` forbade them, and a simulation moves them likewise".into(),
+                "worst seed; a `require` or a mask forbade them".into(),
             ));
         }
         let outside = self.worst(&|s| s.outside);
@@ -305,6 +340,42 @@ impl Called<'_> {
         }
     }
 
+    /// Where no learner can choose what the exact policy does.
+    fn reach(&mut self) {
+        let beyond = &self.verdict.beyond;
+        if !(beyond.share > 0.0) {
+            return;
+        }
+        let cost = format!(
+            "{} of {}",
+            percent(beyond.cost),
+            self.verdict.period.replace(" for ever", "")
+        );
+        let first = beyond.first.as_ref().map_or(String::new(), |(action, exact, instead)| {
+            format!(
+                "`{action}` = {}, nearest {}",
+                number::compact(*exact),
+                number::compact(*instead)
+            )
+        });
+        self.certificate.push(share(
+            "choices cut by the action's scale",
+            beyond.share,
+            None,
+            format!("share of visited states where the exact choice is out of a learner's reach ({first}); that costs {cost} on average"),
+        ));
+        if beyond.cost > OUT_OF_REACH {
+            self.diagnostics.push(
+                Diagnostic::warning("W0990", "no learner can choose what the exact policy does")
+                    .note(format!(
+                        "in {} of the states that the exact policy visits its choice is out of reach: {first}; that alone costs {cost} on average",
+                        percent(beyond.share)
+                    ))
+                    .hint("choose in other units, so that choices are of the size of one, or write closed bounds close around what is to be chosen"),
+            );
+        }
+    }
+
     /// Whether the policy is better than the best constant one.
     fn constant(&mut self) {
         let constant = self
@@ -315,9 +386,10 @@ impl Called<'_> {
             .map(|b| b.1);
         let margins: Option<Vec<(f64, f64)>> = self.verdict.seeds.iter().map(|s| s.behind_constant).collect();
         if let (Some(constant), Some(margin)) = (constant, margins.as_deref().and_then(of_the_worst)) {
-            // Where a constant is as good as exact there is nothing to beat.
+            // Where a constant is as good as exact there is nothing to beat: being as good decides where nothing else does.
             let beatable = constant.loss > NOTHING.max(2.0 * constant.error);
             let called = beatable.then(|| call(margin, 0.0));
+            let as_good = (!beatable && !self.limited()).then(|| margin.0 - 2.0 * margin.1 <= AS_GOOD);
             let doubt = match called {
                 Some(Call::Open) => self.undecided("the distance to the best constant policy", margin, 0.0),
                 _ => String::new(),
@@ -326,12 +398,28 @@ impl Called<'_> {
                 name: "loses less than the best constant policy".into(),
                 measured: margin.0,
                 shown: Some(with_error(margin)),
-                bound: "below 0 %".into(),
-                pass: self.asked(called.map(|c| c == Call::Below && margin.0 < 0.0)),
+                bound: match as_good {
+                    Some(_) => format!("{} and two standard errors", at_most(Some(AS_GOOD))),
+                    None => "below 0 %".into(),
+                },
+                pass: called.map(|c| c == Call::Below && margin.0 < 0.0).or(as_good),
                 note: format!(
-                    "{doubt}{}, which loses {}",
+                    "{doubt}{}{}, which loses {}{}",
                     self.verdict.constant.clone().unwrap_or_default(),
-                    percent(constant.loss)
+                    if self.verdict.constant_moved > 0.0 {
+                        format!(
+                            " (moved to what is feasible in {} of periods)",
+                            percent(self.verdict.constant_moved)
+                        )
+                    } else {
+                        String::new()
+                    },
+                    percent(constant.loss),
+                    if as_good.is_some() {
+                        "; as good as exact, and no limit was set"
+                    } else {
+                        ""
+                    }
                 ),
             });
         }

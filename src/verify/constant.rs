@@ -5,11 +5,11 @@
 //! range) and over what the exact policy does, then Brent's search between the neighbours of the best.
 
 use super::binding::bounds;
-use super::simulate::{ChainPaths, ConstantPolicy, PathPolicy};
-use super::welfare::{Feasible, Paths, Welfare};
+use super::simulate::{ChainPaths, ConstantPolicy};
+use super::welfare::{Feasible, Mover, Paths, Welfare};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
-use crate::solve::problem::{ActionKind, Lanes};
+use crate::solve::problem::ActionKind;
 
 /// Paths of the search, where paths are followed by chance.
 const SEARCH_PATHS: usize = 8;
@@ -56,14 +56,15 @@ impl Constant {
 }
 
 /// The best constant. `visited[a]` is what the exact policy does at states that it visits, one value per visit; `starts` are
-/// first states, `[start][state]`. `None` where there is no natural constant policy (taste shocks, nothing to choose), and where every one is
-/// forbidden somewhere on the way.
+/// first states, `[start][state]`; `mover` moves what is forbidden on the way, as a simulation does. `None` where there is no natural constant policy
+/// (taste shocks, nothing to choose), and where none can be moved to what is feasible.
 pub fn best(
     bellman: &Bellman,
     welfare: &Welfare,
     visited: &[Vec<f64>],
     starts: &[Vec<f64>],
     seed: u64,
+    mover: Option<&dyn Mover>,
 ) -> Option<Constant> {
     let spec = bellman.problem.spec();
     if bellman.taste.is_some() || spec.actions.is_empty() {
@@ -76,6 +77,8 @@ pub fn best(
     let search = ConstantSearch {
         bellman,
         welfare,
+        // Numbers alone are moved along a line, which is what a simulation does with one, and takes less time.
+        mover: mover.filter(|_| !bellman.finite.is_empty()),
         visited,
         paths: Paths {
             // Where values are exact, a first state costs nothing.
@@ -111,18 +114,16 @@ pub fn best(
 struct ConstantSearch<'a> {
     bellman: &'a Bellman<'a>,
     welfare: &'a Welfare<'a>,
+    mover: Option<&'a dyn Mover>,
     visited: &'a [Vec<f64>],
     paths: Paths<'a>,
 }
 
 impl ConstantSearch<'_> {
-    /// What a constant is worth; minus infinity where one of its choices is forbidden somewhere on the way.
+    /// What a constant is worth, moved to what is feasible where it is forbidden; minus infinity where it cannot be.
     fn worth(&self, constant: &Constant) -> f64 {
         let policy = constant.policy(self.bellman);
-        let feasible = Feasible {
-            bellman: self.bellman,
-            policy: &Allowed { constant: &policy },
-        };
+        let feasible = Feasible::new(self.bellman, &policy, self.mover);
         let value = -statistics::mean(&self.welfare.along(&feasible, &self.paths).shortfall);
         if value.is_nan() { f64::NEG_INFINITY } else { value }
     }
@@ -323,34 +324,6 @@ fn range(
         ends.1.push(high);
     }
     Some(ends)
-}
-
-/// A constant policy whose forbidden choices are none: what they earn is no number.
-struct Allowed<'a> {
-    constant: &'a ConstantPolicy<'a>,
-}
-
-impl PathPolicy for Allowed<'_> {
-    fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
-        self.constant.act(at, states, draw, actions);
-        let bellman = self.constant.bellman;
-        let lanes = Lanes::before_draws(states, &[], at.shock, at.time);
-        for (f, &a) in bellman.finite.iter().enumerate() {
-            let ActionKind::Finite { values, .. } = &bellman.problem.spec().actions[a].kind else {
-                continue;
-            };
-            let Some(choice) = values.iter().position(|v| *v == self.constant.finite[f]) else {
-                continue;
-            };
-            let mut allowed = vec![1.0; draw.len()];
-            bellman.problem.allowed(&lanes, a, choice, &mut allowed);
-            for (action, allowed) in actions[a].iter_mut().zip(allowed) {
-                if allowed == 0.0 {
-                    *action = f64::NAN;
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

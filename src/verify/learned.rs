@@ -1,7 +1,7 @@
 //! How far a learned policy is from the exact one, and what that costs.
 //!
 //! Both act in the problem that was solved: its grid, the same chains in the place of shocks, the same nodes in the place of noise, the
-//! same draws. The *distance* is over states that the exact policy visits (see `distance.rs`). The *loss* is what choices along the
+//! same draws. The *distance* is over states that the exact policy visits (see `distance.rs` and `points.rs`). The *loss* is what choices along the
 //! learner's own path fall short of (see [`super::welfare`]), with its standard error, in units of consumption where the model names
 //! consumption (`u'(c) c` is what one per cent more consumption in one period is worth), else in units of what the exact policy gains
 //! over the best constant one: a number added to the reward moves neither. The *one-shot gain* is what a decision maker would win by
@@ -21,8 +21,9 @@ mod tests;
 mod unit;
 mod verdict;
 
+use acting::Ground;
 pub use acting::{Learned, has_memory};
-pub use distance::{Distance, FREE, NEAR};
+pub use distance::{Beyond, Distance, FREE, NEAR};
 pub use unit::{Unit, Worth};
 pub use verdict::{SeedVerdict, Slice, Verdict};
 
@@ -43,7 +44,7 @@ use crate::solve::decision::{self, Decision};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use baselines::{Myopic, Random};
-use points::{drawn_starts, element, still, visited};
+use points::{Visited, drawn_starts, element, still, visited};
 use std::sync::Mutex;
 
 /// Lanes of one batch of observations.
@@ -60,16 +61,15 @@ pub struct Judge {
     solution: Solution,
     decision: Decision,
     interface: Interface,
-    translation: Mutex<Translation>,
-    states: Vec<(usize, usize)>,
-    shocks: Vec<(usize, usize)>,
-    /// For each action of the problem: the action of the interface and its element.
-    actions: Vec<(usize, usize)>,
+    ground: Ground,
     points: Vec<(At, Vec<f64>)>,
     exact: Vec<Vec<f64>>,
     /// For each action, whether a point counts for the distance, one flag per point.
     counted: Vec<Vec<bool>>,
+    beyond: Beyond,
     worth: Option<f64>,
+    /// Whether a share of consumption costs the same whatever is consumed (a logarithm), as far as the visited states tell.
+    logarithmic: bool,
     /// What one period is worth, in what losses are measured in.
     period: Unit,
     /// States and shocks that the solution uses and no learner observes: the solution knows more than any learner can.
@@ -152,12 +152,12 @@ impl Judge {
             .iter()
             .map(|a| find(&action_names, &a.name))
             .collect::<Result<Vec<_>, _>>()?;
-        let states = problem.origin.clone();
+        let ground = Ground::new(translation, problem.origin.clone(), shocks, actions, &spec.chain.values);
         let simulation = super::grid::GridCertificateOptions {
             paths: 32,
             ..settings(&model, &problem, 1)
         };
-        let (points, exact, worth, period, counted) = {
+        let (points, exact, worth, logarithmic, period, counted, beyond) = {
             let bellman = Bellman::new(&problem, solution.interpolation)?;
             if bellman.taste.is_some() {
                 return Err(Diagnostic::error(
@@ -168,30 +168,36 @@ impl Judge {
                 .hint("remove `taste ..` to compare the two"));
             }
             let policy = SolvedPolicy::new(&bellman, &solution)?;
-            let (points, exact, worth) = visited(&bellman, &policy, &simulation);
+            let Visited {
+                points,
+                exact,
+                worth,
+                logarithmic,
+            } = visited(&bellman, &policy, &simulation);
             let period = match worth {
                 Some(size) => Unit::consumption(&[size]),
                 None => {
                     let starts = drawn_starts(&model, &problem, None, PATHS, 1);
                     let starts = starts.unwrap_or_else(|| simulation.starts.clone());
                     let welfare = Welfare::new(&bellman, &policy, &solution);
-                    Unit::of_a_period(&bellman, &welfare, &policy, &exact, &starts)
+                    Unit::of_a_period(&bellman, &welfare, &policy, &exact, &starts, &ground)
                 }
             };
             let counted = distance::counted(&bellman, &policy, &points, &exact, period.size);
-            (points, exact, worth, period, counted)
+            let reach = |a: usize, lo: f64, hi: f64| interface.reach(ground.actions[a].0, lo, hi);
+            let beyond = distance::beyond(&bellman, &policy, &points, &exact, period.size, &reach);
+            (points, exact, worth, logarithmic, period, counted, beyond)
         };
         Ok(Judge {
             solution,
             interface,
-            translation: Mutex::new(translation),
-            states,
-            shocks,
-            actions,
+            ground,
             points,
             exact,
             counted,
+            beyond,
             worth,
+            logarithmic,
             period,
             model,
             fallback: simulation.starts,
@@ -204,6 +210,11 @@ impl Judge {
     /// What one period is worth, in what losses are measured in: what the size of a free choice is a share of.
     pub fn period(&self) -> &Unit {
         &self.period
+    }
+
+    /// Where a learner cannot choose what the exact policy does.
+    pub fn beyond(&self) -> &Beyond {
+        &self.beyond
     }
 
     /// The problem that was solved.
@@ -225,14 +236,7 @@ impl Judge {
     /// Step of the grid on which a policy chooses action `k` of the interface, if it is one of a learner of finite sets.
     fn grid_step(&self, policy: &dyn Decide, k: usize) -> Option<f64> {
         let bins = policy.bins()?;
-        let model = {
-            let translation = self
-                .translation
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            translation.worlds.model.clone()
-        };
-        self.interface.grid_step(&model, k, bins)
+        self.interface.grid_step(&self.ground.model(), k, bins)
     }
 
     fn at_points(&self, policy: &dyn PathPolicy) -> Vec<Vec<f64>> {
@@ -334,10 +338,7 @@ impl Judge {
             after,
         };
         let random = Random { bellman: &bellman };
-        let random = Feasible {
-            bellman: &bellman,
-            policy: &random,
-        };
+        let random = Feasible::new(&bellman, &random, Some(&self.ground));
         Ok(then(&exact, &myopic, &random))
     }
 }

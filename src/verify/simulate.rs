@@ -581,7 +581,8 @@ impl<'a> ChainPaths<'a> {
         }
     }
 
-    fn restart(&mut self, p: usize) {
+    /// Lets a new life begin on path `p`.
+    pub fn restart(&mut self, p: usize) {
         let start = &self.starts[p % self.apart % self.starts.len()];
         for (column, &x) in self.states.iter_mut().zip(start) {
             column[p] = x;

@@ -15,6 +15,7 @@ use crate::num::interpolate::{AxisPoint, MAX_AXES, Surface};
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, FEASIBLE, Scratch};
 use crate::solve::solution::Solution;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Weight below which what is left of a path is not followed.
 const NEGLIGIBLE: f64 = 1e-5;
@@ -290,13 +291,62 @@ impl<'a> Welfare<'a> {
     }
 }
 
-/// A policy whose choices are moved to the nearest feasible point on the line to the lower bounds (or the midpoints) where a
-/// `require` forbids them, as a simulation does.
+/// What moves choices that are forbidden to feasible ones.
+pub trait Mover: Sync {
+    /// Moves `actions[a][i]` at `states[s][i]` where they are forbidden; which lanes were moved. What cannot be moved becomes no number.
+    fn moved(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>]) -> Vec<bool>;
+}
+
+/// How many decisions were made, and how many of them were moved.
+#[derive(Debug, Default)]
+pub struct Moves {
+    decided: AtomicU64,
+    moved: AtomicU64,
+}
+
+impl Moves {
+    /// Counts decisions, one flag each.
+    pub fn count(&self, moved: &[bool]) {
+        let moves = moved.iter().filter(|m| **m).count();
+        self.decided.fetch_add(moved.len() as u64, Ordering::Relaxed);
+        self.moved.fetch_add(moves as u64, Ordering::Relaxed);
+    }
+
+    /// Counts anew.
+    pub fn forget(&self) {
+        self.decided.store(0, Ordering::Relaxed);
+        self.moved.store(0, Ordering::Relaxed);
+    }
+
+    /// Share of the decisions that were moved.
+    pub fn share(&self) -> f64 {
+        self.moved.load(Ordering::Relaxed) as f64 / self.decided.load(Ordering::Relaxed).max(1) as f64
+    }
+}
+
+/// A policy whose choices are moved to feasible ones where they are forbidden: as a simulation does, by `mover`; and what the problem then still
+/// forbids to the nearest feasible point on the line to the lower bounds (or the midpoints).
 pub struct Feasible<'a> {
     /// The problem.
     pub bellman: &'a Bellman<'a>,
     /// The policy.
     pub policy: &'a dyn PathPolicy,
+    /// The economy's own way; without it numbers are moved along the line alone.
+    pub mover: Option<&'a dyn Mover>,
+    /// How often something was moved.
+    pub moves: Moves,
+}
+
+impl<'a> Feasible<'a> {
+    /// A policy that is kept feasible.
+    pub fn new(bellman: &'a Bellman<'a>, policy: &'a dyn PathPolicy, mover: Option<&'a dyn Mover>) -> Self {
+        Feasible {
+            bellman,
+            policy,
+            mover,
+            moves: Moves::default(),
+        }
+    }
 }
 
 impl PathPolicy for Feasible<'_> {
@@ -307,6 +357,19 @@ impl PathPolicy for Feasible<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         self.policy.act(at, states, draw, actions);
         let n = draw.len();
+        let mut moved = match self.mover {
+            Some(mover) => mover.moved(at, states, actions),
+            None => vec![false; n],
+        };
+        self.along_the_line(at, states, actions, &mut moved);
+        self.moves.count(&moved);
+    }
+}
+
+impl Feasible<'_> {
+    /// Moves numbers along the line where the problem forbids them, and says where.
+    fn along_the_line(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>], moved: &mut [bool]) {
+        let n = moved.len();
         let b = self.bellman;
         if b.continuous.is_empty() {
             return;
@@ -327,6 +390,7 @@ impl PathPolicy for Feasible<'_> {
         if !violated.contains(&true) {
             return;
         }
+        moved.iter_mut().zip(&violated).for_each(|(m, v)| *m |= *v);
         let (lo, hi) = bounds(b, at, states, n);
         let chosen: Vec<Vec<f64>> = actions.to_vec();
         for middle in [false, true] {

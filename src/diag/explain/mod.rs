@@ -267,6 +267,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0982", include_str!("W0982.md")),
     ("W0983", include_str!("W0983.md")),
     ("W0984", include_str!("W0984.md")),
+    ("W0990", include_str!("W0990.md")),
     //
 ];
 

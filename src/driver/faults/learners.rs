@@ -339,6 +339,9 @@ fn printed(losses: &[f64]) -> Option<crate::fixtures::Content> {
         benchmarks: Vec::new(),
         paths_followed: 64,
         constant: None,
+        constant_moved: 0.0,
+        logarithmic: false,
+        beyond: crate::verify::learned::Beyond::default(),
         slice: None,
         paths: Vec::new(),
     };

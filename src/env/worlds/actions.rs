@@ -164,8 +164,8 @@ pub(super) fn bound_nodes(a: &Action) -> Vec<NodeId> {
     }
 }
 
-/// A random action where an end is missing.
-fn unbounded(lo: f64, hi: f64, u: f64) -> f64 {
+/// A random action where an end is missing, by a uniform number `u`: standard normal on the whole line, exponential with mean one from a finite end.
+pub fn unbounded(lo: f64, hi: f64, u: f64) -> f64 {
     if lo.is_finite() {
         lo - u.ln()
     } else if hi.is_finite() {

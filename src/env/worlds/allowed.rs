@@ -29,6 +29,26 @@ pub(super) fn whole(mut lo: Vec<f64>, mut hi: Vec<f64>) -> Bounds {
     Bounds::Between(lo, hi)
 }
 
+impl Bounds {
+    /// The nearest values that may be chosen, requirements apart (`values` and the result are `element x world`): numbers at the ends, of choices the
+    /// one that is fewest places away, before after. Where no choice is open, and for shares, the value stays.
+    pub fn nearest(&self, values: &[f64]) -> Vec<f64> {
+        let each = values.iter().enumerate();
+        match self {
+            Bounds::Between(lo, hi) => each.map(|(i, x)| x.min(hi[i]).max(lo[i])).collect(),
+            Bounds::Choices(masks) => each
+                .map(|(i, x)| {
+                    let open = |k: &usize| masks[*k].as_ref().is_none_or(|m| m[i] != 0.0);
+                    let away = |k: &usize| (*k as f64 - x).abs();
+                    let nearest = (0..masks.len()).filter(open).min_by(|a, b| away(a).total_cmp(&away(b)));
+                    nearest.map_or(*x, |k| k as f64)
+                })
+                .collect(),
+            Bounds::Simplex => values.to_vec(),
+        }
+    }
+}
+
 impl Worlds {
     /// Counts which of the `asked` values of an action were moved to become `done` (both `element x world`).
     pub(in crate::env) fn note_moved(&mut self, action: usize, asked: &[f64], done: &[f64]) {

@@ -33,6 +33,9 @@ fn verdict(loss: f64, error: f64, constant: (f64, f64)) -> Verdict {
         ],
         paths_followed: 100,
         constant: Some("level 1".into()),
+        constant_moved: 0.0,
+        logarithmic: false,
+        beyond: crate::verify::learned::Beyond::default(),
         slice: None,
         paths: Vec::new(),
     }
@@ -129,4 +132,68 @@ fn a_distance_that_leaves_out_more_than_a_fifth_fails() {
     assert_eq!((own.pass, left.pass, left.measured), (Some(true), Some(false), 0.21));
     assert_eq!(rows(0.1, Some(0.005))[0].pass, Some(false));
     assert_eq!(rows(0.5, None)[1].pass, None);
+}
+
+/// The line on the constant of a verdict without limits, and whether the whole passes.
+fn without_limits(v: &Verdict) -> (Check, bool) {
+    let (model, _) = crate::compile(
+        "agent a {\n  action x in [0, 1]\n  reward x\n}\n",
+        &crate::Options::default(),
+    );
+    let content = of_verdict(&model.unwrap(), "ppo", v, &Limits::default());
+    assert!(content.verdict().is_some(), "something is to be judged");
+    let named = |c: &&Check| c.name.starts_with("loses less") || c.name == "welfare loss" && c.pass.is_some();
+    (
+        content.certificate.iter().find(named).unwrap().clone(),
+        content.passes(),
+    )
+}
+
+#[test]
+fn every_verdict_rests_on_something() {
+    // A constant is as good as exact: whoever is not, fails.
+    let (line, passes) = without_limits(&verdict(0.0648, 1e-4, (0.0, 0.0)));
+    assert_eq!((line.pass, passes), (Some(false), false));
+    assert!(
+        line.bound.contains("0.1 %") && line.note.contains("as good as exact"),
+        "{line:?}"
+    );
+    assert_eq!(without_limits(&verdict(5e-4, 1e-5, (0.0, 0.0))).0.pass, Some(true));
+    assert_eq!(without_limits(&verdict(2e-3, 1e-3, (0.0, 0.0))).0.pass, Some(true));
+    // It loses something: to beat it is what is asked.
+    let (line, passes) = without_limits(&verdict(5e-4, 1e-5, (2e-3, 0.0)));
+    assert_eq!(
+        (line.pass, line.bound.as_str(), passes),
+        (Some(true), "below 0 %", true)
+    );
+    // There is none.
+    let none = |loss: f64| {
+        let mut v = verdict(loss, 1e-5, (0.5, 0.0));
+        (v.constant, v.seeds[0].behind_constant) = (None, None);
+        v.benchmarks.truncate(1);
+        without_limits(&v).0.pass
+    };
+    assert_eq!((none(5e-4), none(5e-3)), (Some(true), Some(false)));
+}
+
+#[test]
+fn large_losses_of_consumption_say_what_they_are() {
+    let note = |loss: f64, logarithmic: bool| {
+        let mut v = verdict(loss, 0.0, (9.0, 0.0));
+        v.logarithmic = logarithmic;
+        let (model, _) = crate::compile(
+            "agent a {\n  action x in [0, 1]\n  reward x\n}\n",
+            &crate::Options::default(),
+        );
+        let all = of_verdict(&model.unwrap(), "ppo", &v, &Limits::default()).certificate;
+        all.iter().find(|c| c.name == "welfare loss").unwrap().note.clone()
+    };
+    assert!(!note(0.05, true).contains("first order"));
+    // 1 - exp(-5.887)
+    assert!(
+        note(5.887, true).contains("giving up 99.72 % of consumption"),
+        "{}",
+        note(5.887, true)
+    );
+    assert!(note(5.887, false).contains("not the share"), "{}", note(5.887, false));
 }

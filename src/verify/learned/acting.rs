@@ -2,56 +2,122 @@
 
 use super::{Judge, LANES};
 use crate::chance::chain::nearest;
+use crate::check::Model;
 use crate::check::model::Process;
 use crate::diag::Diagnostic;
 use crate::env::decide::{Decide, PolicyRunner};
 use crate::env::worlds::Worlds;
+use crate::learn::translation::Translation;
 use crate::solve::bellman::At;
-use crate::solve::problem::DecisionProblem;
-use crate::verify::simulate::PathPolicy;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::verify::simulate::{ChainPaths, PathPolicy};
+use crate::verify::welfare::{Mover, Moves};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Worlds that are put where the solved problem stands: what policies see there, and what they may do.
+pub(super) struct Ground {
+    pub(super) translation: Mutex<Translation>,
+    /// For each state and shock of the problem: that of the model and its element.
+    pub(super) states: Vec<(usize, usize)>,
+    pub(super) shocks: Vec<(usize, usize)>,
+    /// For each action of the problem: the action of the interface and its element.
+    pub(super) actions: Vec<(usize, usize)>,
+    /// Values of the joint shocks, `[joint shock][shock]`.
+    pub(super) values: Vec<Vec<f64>>,
+}
+
+impl Ground {
+    /// The worlds. The lock is poisoned only by a panic in here; what is read after it is all written anew.
+    pub(super) fn worlds(&self) -> MutexGuard<'_, Translation> {
+        self.translation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anything that lies between the bounds may be forbidden.
+    pub(super) fn forbids(&self) -> bool {
+        self.worlds().forbids()
+    }
+}
+
+impl Mover for Ground {
+    fn moved(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>]) -> Vec<bool> {
+        let n = actions.first().map_or(0, Vec::len);
+        let mut flags = vec![false; n];
+        let mut translation = self.worlds();
+        if !translation.forbids() {
+            return flags;
+        }
+        // Whoever chooses no number is left alone.
+        let asked: Vec<usize> = (0..n).filter(|&i| actions.iter().all(|a| a[i].is_finite())).collect();
+        for lanes in asked.chunks(LANES) {
+            let there: Vec<Vec<f64>> = states.iter().map(|s| lanes.iter().map(|&i| s[i]).collect()).collect();
+            let there: Vec<&[f64]> = there.iter().map(Vec::as_slice).collect();
+            self.place(&mut translation.worlds, at, &there, 0, lanes.len());
+            let wanted = ChainPaths::gather(actions, lanes);
+            // The rest of the worlds do what the last lane does.
+            let mut own: Vec<Vec<f64>> = Vec::new();
+            for (a, (k, element)) in wanted.iter().zip(&self.actions) {
+                own.resize_with(own.len().max(k + 1), Vec::new);
+                let target = &mut own[*k];
+                target.resize(target.len().max((element + 1) * LANES), 0.0);
+                for i in 0..LANES {
+                    target[element * LANES + i] = a[i.min(lanes.len() - 1)];
+                }
+            }
+            match translation.feasible(own) {
+                Ok((done, moved)) => {
+                    for (k, &i) in lanes.iter().enumerate() {
+                        flags[i] = moved[k];
+                        for (a, (number, element)) in actions.iter_mut().zip(&self.actions) {
+                            a[i] = done[*number][element * LANES + k];
+                        }
+                    }
+                }
+                Err(_) => {
+                    // Of some of them nothing is feasible; one by one they say which.
+                    if let [i] = lanes {
+                        flags[*i] = true;
+                        actions.iter_mut().for_each(|a| a[*i] = f64::NAN);
+                        continue;
+                    }
+                    drop(translation);
+                    for &i in lanes {
+                        let one: Vec<[f64; 1]> = states.iter().map(|s| [s[i]]).collect();
+                        let one: Vec<&[f64]> = one.iter().map(|s| &s[..]).collect();
+                        let mut own: Vec<Vec<f64>> = actions.iter().map(|a| vec![a[i]]).collect();
+                        flags[i] = self.moved(at, &one, &mut own)[0];
+                        actions.iter_mut().zip(&own).for_each(|(to, from)| to[i] = from[0]);
+                    }
+                    translation = self.worlds();
+                }
+            }
+        }
+        flags
+    }
+}
 
 /// A learned policy in the solved problem.
 pub struct Learned<'a> {
     judge: &'a Judge,
     policy: Mutex<Box<dyn PolicyRunner>>,
-    decided: AtomicU64,
-    moved: AtomicU64,
-}
-
-impl Learned<'_> {
-    /// Counts decisions anew.
-    pub(super) fn count_anew(&self) {
-        self.decided.store(0, Ordering::Relaxed);
-        self.moved.store(0, Ordering::Relaxed);
-    }
-
-    /// Share of its decisions so far that a `require` forbade.
-    pub(super) fn moved_share(&self) -> f64 {
-        self.moved.load(Ordering::Relaxed) as f64 / self.decided.load(Ordering::Relaxed).max(1) as f64
-    }
+    /// How many of its decisions were forbidden, and moved.
+    pub(super) moves: Moves,
 }
 
 impl PathPolicy for Learned<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
-        let j = self.judge;
-        // The lock is poisoned only by a panic in here; the values below are all written anew.
-        let mut translation = j.translation.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (j, ground) = (self.judge, &self.judge.ground);
+        let mut translation = ground.worlds();
         let n = draw.len();
         let mut from = 0;
         while from < n {
             let lanes = LANES.min(n - from);
-            j.place(&mut translation.worlds, at, states, from, lanes);
+            ground.place(&mut translation.worlds, at, states, from, lanes);
             let mut policy = self.policy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match translation.decide_feasibly(policy.as_mut()) {
                 Ok((done, moved)) => {
-                    for (a, (k, element)) in actions.iter_mut().zip(&j.actions) {
+                    for (a, (k, element)) in actions.iter_mut().zip(&ground.actions) {
                         a[from..from + lanes].copy_from_slice(&done[*k][element * LANES..element * LANES + lanes]);
                     }
-                    self.decided.fetch_add(lanes as u64, Ordering::Relaxed);
-                    let moved = moved[..lanes].iter().filter(|m| **m).count();
-                    self.moved.fetch_add(moved as u64, Ordering::Relaxed);
+                    self.moves.count(&moved[..lanes]);
                 }
                 Err(why) => {
                     // A policy that cannot act has no verdict; what stopped it is told in its place.
@@ -84,9 +150,32 @@ impl Judge {
         Ok(Learned {
             judge: self,
             policy: Mutex::new(policy.begin(LANES * self.interface.members)),
-            decided: AtomicU64::new(0),
-            moved: AtomicU64::new(0),
+            moves: Moves::default(),
         })
+    }
+}
+
+impl Ground {
+    /// The worlds of a model at the states, shocks and actions of a problem (see the fields).
+    pub(super) fn new(
+        translation: Translation,
+        states: Vec<(usize, usize)>,
+        shocks: Vec<(usize, usize)>,
+        actions: Vec<(usize, usize)>,
+        values: &[Vec<f64>],
+    ) -> Ground {
+        Ground {
+            translation: Mutex::new(translation),
+            states,
+            shocks,
+            actions,
+            values: values.to_vec(),
+        }
+    }
+
+    /// The model that the worlds are of.
+    pub(super) fn model(&self) -> std::sync::Arc<Model> {
+        self.worlds().worlds.model.clone()
     }
 
     /// Writes states and shocks of some lanes into the worlds; the rest of the lanes repeat the last.
@@ -98,14 +187,7 @@ impl Judge {
                 target[element * LANES + i] = x[from + i.min(lanes - 1)];
             }
         }
-        let values = self
-            .decision
-            .spec()
-            .chain
-            .values
-            .get(at.shock)
-            .cloned()
-            .unwrap_or_default();
+        let values = self.values.get(at.shock).cloned().unwrap_or_default();
         for ((shock, element), x) in self.shocks.iter().zip(values) {
             let s = &model.shocks[*shock];
             let carried = match &s.process {

@@ -1,5 +1,6 @@
 //! Policies that a learned one is shown beside: short-sighted, and at random.
 
+use crate::env::worlds::unbounded;
 use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation};
 use crate::solve::problem::ActionKind;
@@ -34,7 +35,7 @@ impl PathPolicy for Myopic<'_> {
     }
 }
 
-/// Uniform between the bounds, and among the choices that are allowed.
+/// Uniform between the bounds (where an end is missing as a simulation draws), and among the choices that are allowed.
 pub(super) struct Random<'a> {
     pub(super) bellman: &'a Bellman<'a>,
 }
@@ -51,7 +52,7 @@ impl PathPolicy for Random<'_> {
                 actions[a][i] = if l.is_finite() && h.is_finite() {
                     l + inside * (h - l)
                 } else {
-                    f64::NAN
+                    unbounded(l, h, u(i, a))
                 };
             }
         }

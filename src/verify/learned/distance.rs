@@ -184,6 +184,67 @@ pub(super) fn counted(
     out
 }
 
+/// Where a learner cannot choose what the exact policy does: open ends of intervals are approached, not reached, and numbers without an end
+/// have one for a learner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beyond {
+    /// Share of the visited states where the nearest that can be chosen costs more than [`FREE`].
+    pub share: f64,
+    /// What choosing that instead costs on average over the visited states, in shares of a period's consumption (or of what the unit of losses is
+    /// worth a period).
+    pub cost: f64,
+    /// The first action and the first exact choice out of reach, and what is chosen instead.
+    pub first: Option<(String, f64, f64)>,
+}
+
+/// Where exact choices (`choices[a][i]`) cannot be chosen by a learner, who reaches `reach(action, lo, hi)` between the bounds `lo` and `hi`.
+pub(super) fn beyond(
+    bellman: &Bellman,
+    exact: &SolvedPolicy,
+    points: &[(At, Vec<f64>)],
+    choices: &[Vec<f64>],
+    period: f64,
+    reach: &dyn Fn(usize, f64, f64) -> Option<(f64, f64)>,
+) -> Beyond {
+    let (lo, hi) = bounds_at(bellman, points);
+    let mut nearest = choices.to_vec();
+    let mut cut = vec![None; points.len()];
+    for (c, &a) in bellman.continuous.iter().enumerate() {
+        for (i, x) in nearest[a].iter_mut().enumerate() {
+            let Some((from, to)) = reach(a, lo[c][i], hi[c][i]) else {
+                continue;
+            };
+            let there = x.max(from).min(to);
+            if (there - *x).abs() > 1e-9 * (1e-9 + x.abs()) {
+                cut[i] = Some(a);
+                *x = there;
+            }
+        }
+    }
+    if cut.iter().all(Option::is_none) {
+        return Beyond::default();
+    }
+    let best = worth_at(bellman, exact, points, choices);
+    let instead = worth_at(bellman, exact, points, &nearest);
+    let costs: Vec<f64> = best
+        .iter()
+        .zip(&instead)
+        .map(|(b, n)| (b - n).max(0.0) / period)
+        .collect();
+    let dear: Vec<usize> = (0..points.len())
+        .filter(|&i| cut[i].is_some() && !(costs[i] < FREE))
+        .collect();
+    let first = dear.first().and_then(|&i| cut[i].map(|a| (i, a)));
+    Beyond {
+        share: dear.len() as f64 / points.len().max(1) as f64,
+        cost: dear.iter().map(|&i| costs[i]).sum::<f64>() / points.len().max(1) as f64,
+        first: first.map(|(i, a)| {
+            let name = bellman.problem.spec().actions[a].name.clone();
+            (name, choices[a][i], nearest[a][i])
+        }),
+    }
+}
+
 /// What actions (`actions[a][i]`) are worth at points that come in groups of one shock and date, if all after them is exact: one number per
 /// point, minus infinity where they are not feasible.
 pub(super) fn worth_at(

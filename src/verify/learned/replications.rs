@@ -84,7 +84,7 @@ fn losses(judge: &Judge, policies: &[Choice], replications: u64, sampling: bool)
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let mut welfare = Welfare::new(&bellman, &exact, &judge.solution);
     let starts = judge.starts(None, PATHS, 1);
-    let constant = constant::best(&bellman, &welfare, &judge.exact, &starts, 1).unwrap();
+    let constant = constant::best(&bellman, &welfare, &judge.exact, &starts, 1, Some(&judge.ground)).unwrap();
     let constant = constant.policy(&bellman);
     if sampling {
         welfare = welfare.by_sampling();

@@ -140,7 +140,7 @@ fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
     let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
-    let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![0.0]], 1).unwrap();
+    let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![0.0]], 1, Some(&judge.ground)).unwrap();
     let level = if found.kind == "share" { 5000.0 } else { 1.0 } * found.numbers[0];
     // Weights of the two costs: 1 at even dates (of weight 1/1.9), 2 at odd ones.
     let cost = (1.0 + 0.9 * 2.0) / 1.9;
@@ -154,7 +154,7 @@ fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
     let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
-    let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![1.0]], 1).unwrap();
+    let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![1.0]], 1, Some(&judge.ground)).unwrap();
     let stake = if found.kind == "share" { 0.9 } else { 1.0 } * found.numbers[0];
     assert!((stake - 0.2).abs() < 1e-3, "{found:?}");
 }
@@ -207,8 +207,9 @@ fn a_finite_choice_that_is_as_good_is_no_other_choice() {
         }
     }
     let tie = &judge_of(&text("1e-9")).distances(&Left).unwrap()[0];
+    // The first date weighs 1 / (1 + 0.9) of every two.
     assert!(
-        (tie.relative() - 0.5).abs() < 1e-2 && tie.relative_plain() == 1.0,
+        (tie.relative() - 1.0 / 1.9).abs() < 2e-2 && tie.relative_plain() == 1.0,
         "{tie:?}"
     );
     let dear = &judge_of(&text("0.1")).distances(&Left).unwrap()[0];
@@ -251,7 +252,15 @@ fn best_constant(text: &str) -> constant::Constant {
     let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
-    constant::best(&bellman, &welfare, &judge.exact, &judge.starts(None, PATHS, 1), 1).unwrap()
+    constant::best(
+        &bellman,
+        &welfare,
+        &judge.exact,
+        &judge.starts(None, PATHS, 1),
+        1,
+        Some(&judge.ground),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -288,4 +297,186 @@ fn a_unit_from_the_same_paths_moves_with_them() {
     assert_eq!(own.behind_in(&exact, &[2.0, 6.0]), (0.5, 0.0));
     let (loss, error) = own.behind_in(&exact, &[4.0, 4.0]);
     assert_eq!((loss, error), (0.5, 0.25));
+}
+
+/// A put on a walk, whose holder may hold it for ever: lives end by choice.
+const PUT: &str = "param up = 0.6\nagent holder {\n  state x in -20..20, start 0\n  action d in {hold, exercise}\n  \
+    noise rise ~ bernoulli(up)\n  x' = clamp(x + (if rise then 1 else -1), -20, 20)\n  end when d == exercise\n  observe x\n  \
+    reward if d == exercise then 1 - exp(0.1 * x) else 0\n  discount 0.97\n}\n";
+
+/// Exercises where the walk is at this number or below.
+struct Below(f64);
+impl PathPolicy for Below {
+    fn act(&self, _: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        for i in 0..draw.len() {
+            actions[0][i] = f64::from(u8::from(states[0][i] <= self.0));
+        }
+    }
+}
+
+#[test]
+fn places_are_those_of_whole_lives_where_lives_end_by_choice() {
+    let judge = judge_of(PUT);
+    let pays = |x: i32| 1.0 - (0.1 * f64::from(x)).exp();
+    let to = |x: i32| [(0.6, (x + 1).min(20)), (0.4, (x - 1).max(-20))];
+    let at = |x: i32| (x + 20) as usize;
+    let mut value = [0.0; 41];
+    let hold = |value: &[f64; 41], x: i32| 0.97 * to(x).iter().map(|(p, y)| p * value[at(*y)]).sum::<f64>();
+    for _ in 0..3000 {
+        let old = value;
+        (-20..=20).for_each(|x| value[at(x)] = pays(x).max(hold(&old, x)));
+    }
+    let ends = |x: i32| pays(x) >= hold(&value, x);
+    let first = (-20..=20).filter(|x| ends(*x)).max().unwrap();
+    assert!((-6..=-1).contains(&first), "{first}");
+    // What each place weighs in a life of the exact policy: where it is by chance, times the discount.
+    let (mut now, mut weighs) = ([0.0; 41], [0.0; 41]);
+    now[at(0)] = 1.0;
+    for _ in 0..2000 {
+        let mut next = [0.0; 41];
+        for x in -20..=20 {
+            weighs[at(x)] += now[at(x)];
+            if !ends(x) {
+                to(x).iter().for_each(|(p, y)| next[at(*y)] += 0.97 * p * now[at(x)]);
+            }
+        }
+        now = next;
+    }
+    let all: f64 = weighs.iter().sum();
+    let share = |other: &dyn Fn(i32) -> bool| {
+        let wrong = (-20..=20).filter(|x| ends(*x) != other(*x));
+        wrong.map(|x| weighs[at(x)]).sum::<f64>() / all
+    };
+    let never = (Below(-30.0), share(&|_| false));
+    let early = (Below(0.0), share(&|x| x <= 0));
+    let late = (Below(f64::from(first - 3)), share(&|x| x <= first - 3));
+    for (policy, truth) in [&never, &early, &late] {
+        let found = judge.distances(policy).unwrap()[0].relative();
+        assert!(*truth > 0.01 && (found / truth - 1.0).abs() < 0.15, "{found} {truth}");
+    }
+    // Of what is lost by holding once, and then going on as is best.
+    let lost = |x: i32| (pays(x) - hold(&value, x)) / judge.period().size;
+    let truth = (-20..=20)
+        .filter(|x| ends(*x))
+        .map(|x| weighs[at(x)] * lost(x))
+        .sum::<f64>()
+        / all;
+    let found = judge.one_shot(&never.0).unwrap().0;
+    assert!(truth > 1e-6 && (found / truth - 1.0).abs() < 0.15, "{found} {truth}");
+}
+
+/// A shop that must not order more than it can store; an order that is too large is made smaller.
+const STORE: &str = "agent shop {\n  state s in 0..10, start 2\n  action q in 0..10\n  require s + q <= 10\n  \
+    noise d ~ uniform_int(0, 5)\n  let sold = min(s + q, d)\n  s' = s + q - sold\n  observe s\n  \
+    reward 4 * sold - (if q > 0 then 3 else 0) - 1.5 * q - 0.2 * s'\n  discount 0.95\n}\n";
+
+/// What always ordering `q`, less where there is no room, is worth at a stock of two.
+fn stored(q: usize) -> f64 {
+    let mut value = [0.0; 11];
+    for _ in 0..1000 {
+        let old = value;
+        for (s, value) in value.iter_mut().enumerate() {
+            let q = q.min(10 - s);
+            let one = |d: usize| {
+                let sold = d.min(s + q);
+                let left = s + q - sold;
+                (4.0 * sold as f64 - 0.2 * left as f64 + 0.95 * old[left]) / 6.0
+            };
+            *value = (0..=5).map(one).sum::<f64>() - 1.5 * q as f64 - if q > 0 { 3.0 } else { 0.0 };
+        }
+    }
+    value[2]
+}
+
+/// Always the same choice.
+#[derive(Debug)]
+struct Always(u32);
+impl Decide for Always {
+    fn fits(&self, _: usize, _: &crate::env::ActionSpace) -> bool {
+        true
+    }
+    fn mixes(&self) -> bool {
+        false
+    }
+    fn begin(&self, slots: usize) -> Box<dyn crate::env::decide::PolicyRunner> {
+        Box::new(AlwaysOn(self.0, slots))
+    }
+}
+
+struct AlwaysOn(u32, usize);
+impl crate::env::decide::PolicyRunner for AlwaysOn {
+    fn act(&mut self, _: &[f32], _: &[f32], _: Option<&[f32]>, actions: &mut crate::env::Actions) {
+        actions.discrete = vec![self.0; self.1];
+    }
+    fn forget(&mut self, _: &dyn Fn(usize) -> bool) {}
+}
+
+/// What a verdict says of always the same choice, and the benchmark of this name.
+fn always(text: &str, choice: u32, benchmark: &str) -> (Verdict, f64) {
+    let verdict = judge_of(text).verdict(&[(1, &Always(choice))], 1).unwrap();
+    let found = verdict.benchmarks.iter().find(|b| b.0.starts_with(benchmark));
+    let value = found.map_or(f64::NAN, |b| b.1.value);
+    (verdict, value)
+}
+
+#[test]
+fn constants_are_moved_to_what_is_feasible_as_learned_policies_are() {
+    let best = (0..=10).max_by(|a, b| stored(*a).total_cmp(&stored(*b))).unwrap();
+    assert!(best > 0 && stored(best) > stored(0) + 10.0);
+    let (verdict, constant) = always(STORE, best as u32, "best constant");
+    assert!((constant - stored(best)).abs() < 1e-6, "{constant} {}", stored(best));
+    assert!((verdict.seeds[0].value - stored(best)).abs() < 1e-6, "{verdict:?}");
+    assert_eq!(verdict.seeds[0].behind_constant.map(|b| b.0.abs() < 1e-9), Some(true));
+    assert!(verdict.constant_moved > 0.0 && verdict.seeds[0].moved == verdict.constant_moved);
+    let (_, random) = always(STORE, 0, "random");
+    assert!(random.is_finite() && random < constant, "{random}");
+}
+
+#[test]
+fn masked_choices_are_moved_to_the_nearest_and_counted() {
+    // High is forbidden at even dates, where it would pay ten.
+    let text = "agent a {\n  state x in 0..1, start 0\n  action d in {none, low, high when x == 1}\n  x' = 1 - x\n  observe x\n  \
+        reward if d == high then (if x == 1 then 2 else 10) else if d == low then 1 else 0\n  discount 0.9\n}\n";
+    let (verdict, constant) = always(text, 2, "best constant");
+    let truth = (1.0 + 0.9 * 2.0) / (1.0 - 0.81);
+    assert!((verdict.seeds[0].value - truth).abs() < 1e-9, "{verdict:?}");
+    assert!((constant - truth).abs() < 1e-9, "{constant}");
+    assert!((verdict.seeds[0].moved - 0.5).abs() < 1e-9 && (verdict.constant_moved - 0.5).abs() < 1e-9);
+    assert_eq!(always(text, 1, "best constant").0.seeds[0].moved, 0.0);
+}
+
+#[test]
+fn choices_out_of_reach_of_a_learner_are_told() {
+    let tracker = |scale: f64| {
+        judge_of(&format!(
+            "param scale = {scale}\nagent tracker {{\n  shock g ~ ar1(rho: 0.8, sigma: 0.3 * scale)\n  state x in (-inf, inf), start scale\n  \
+             action u in (-inf, inf)\n  x' = 0.9 * x + 0.5 * u\n  observe x, g\n  \
+             reward -((x - g) / scale)^2 - 0.3 * (u / scale)^2\n  discount 0.95\n}}\n"
+        ))
+        .beyond()
+        .clone()
+    };
+    assert_eq!(tracker(1.0), Beyond::default());
+    let far = tracker(10_000.0);
+    assert!(far.share > 0.2 && far.cost > 1e-3, "{far:?}");
+    // The best share is alpha beta of what is there: an end that is missed by a thousandth is nothing to somebody in the middle.
+    assert_eq!(judge_of(MODEL).beyond(), &Beyond::default());
+    let miser = judge_of(
+        &MODEL
+            .replace("0.36", "0.0005")
+            .replace("log(60)", "log(20)")
+            .replace("[0.01, 2]", "[0.0001, 2]"),
+    );
+    let miser = miser.beyond();
+    assert!(miser.share > 0.99, "{miser:?}");
+    assert!(
+        miser.first.as_ref().is_some_and(|f| (f.2 - 1e-3).abs() < 1e-9),
+        "{miser:?}"
+    );
+}
+
+#[test]
+fn a_logarithm_is_known_by_what_a_share_of_consumption_costs() {
+    assert!(judge_of(MODEL).logarithmic);
+    assert!(!judge_of(&MODEL.replace("log(c)", "crra(c, 2)")).logarithmic);
 }

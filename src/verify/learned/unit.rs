@@ -7,7 +7,7 @@ use crate::num::statistics;
 use crate::solve::bellman::Bellman;
 use crate::verify::constant;
 use crate::verify::simulate::SolvedPolicy;
-use crate::verify::welfare::{Along, Feasible, Paths, Welfare};
+use crate::verify::welfare::{Along, Feasible, Mover, Paths, Welfare};
 
 /// What a policy earns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +86,7 @@ impl Unit {
         exact: &SolvedPolicy,
         visited: &[Vec<f64>],
         starts: &[Vec<f64>],
+        mover: &dyn Mover,
     ) -> Unit {
         let paths = Paths {
             count: PATHS,
@@ -94,15 +95,20 @@ impl Unit {
             seed: Key::new(1, 13).bits(0, 0),
             starts,
         };
-        let constant = constant::best(bellman, welfare, visited, starts, Key::new(1, 12).bits(0, 0));
+        let constant = constant::best(
+            bellman,
+            welfare,
+            visited,
+            starts,
+            Key::new(1, 12).bits(0, 0),
+            Some(mover),
+        );
         let constant = constant.map(|c| {
             let policy = &c.policy(bellman);
-            welfare.along(&Feasible { bellman, policy }, &paths)
+            welfare.along(&Feasible::new(bellman, policy, Some(mover)), &paths)
         });
-        let random = Feasible {
-            bellman,
-            policy: &Random { bellman },
-        };
+        let random = Random { bellman };
+        let random = Feasible::new(bellman, &random, Some(mover));
         let (exact, random) = (welfare.along(exact, &paths), welfare.along(&random, &paths));
         let unit = Unit::of(None, &exact, constant.as_ref(), Some(&random));
         Unit::new(&unit.words, vec![unit.size / statistics::mean(&exact.life)])

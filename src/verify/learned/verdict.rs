@@ -1,7 +1,7 @@
 //! The verdict on learned policies: what they lose beside the exact one and beside constants.
 
 use super::measured::Beside;
-use super::{Distance, Judge, PATHS, Trial, Worth};
+use super::{Beyond, Distance, Judge, PATHS, Trial, Worth};
 use crate::diag::Diagnostic;
 use crate::env::decide::Decide;
 use crate::num::random::Key;
@@ -30,7 +30,7 @@ pub struct SeedVerdict {
     pub loss_error: f64,
     /// How much more than the best constant policy is lost, and the standard error.
     pub behind_constant: Option<(f64, f64)>,
-    /// Share of decisions that a `require` forbade and that were moved to the nearest feasible one.
+    /// Share of decisions that a mask or a `require` forbade and that were moved to the nearest feasible one.
     pub moved: f64,
     /// Share of its time outside the grid of the solution.
     pub outside: f64,
@@ -93,6 +93,12 @@ pub struct Verdict {
     pub paths_followed: usize,
     /// The best constant policy in words.
     pub constant: Option<String>,
+    /// Share of its decisions that were forbidden, and moved as those of a learner are.
+    pub constant_moved: f64,
+    /// Whether losses are of first order in a logarithm of consumption: `1 - exp(-loss)` is the share itself.
+    pub logarithmic: bool,
+    /// Where a learner cannot choose what the exact policy does.
+    pub beyond: Beyond,
     /// Policies along one state.
     pub slice: Option<Slice>,
     /// `(name, exact path, path of the first seed)`, one entry per series; both paths have one value per period.
@@ -129,12 +135,18 @@ impl Judge {
         let solved = SolvedPolicy::new(&bellman, &self.solution)?;
         let welfare = Welfare::new(&bellman, &solved, &self.solution);
         let search = self.starts(trial.scenario.as_deref(), PATHS, seed);
-        let constant = constant::best(&bellman, &welfare, &self.exact, &search, Key::new(seed, 12).bits(0, 0));
+        let constant = constant::best(
+            &bellman,
+            &welfare,
+            &self.exact,
+            &search,
+            Key::new(seed, 12).bits(0, 0),
+            Some(&self.ground),
+        );
         let constant_policy = constant.as_ref().map(|c| c.policy(&bellman));
-        let constant_policy = constant_policy.as_ref().map(|c| Feasible {
-            bellman: &bellman,
-            policy: c,
-        });
+        let constant_policy = constant_policy
+            .as_ref()
+            .map(|c| Feasible::new(&bellman, c, Some(&self.ground)));
         let (known, myopic) = self.with_benchmarks(|_, myopic, random| {
             let beside = Beside {
                 exact: &solved,
@@ -146,18 +158,26 @@ impl Judge {
             let myopic = self.along(&welfare, &[myopic], trial, 0, count).swap_remove(0);
             (known, myopic)
         })?;
+        let constant_moved = match &constant_policy {
+            Some(constant) => {
+                constant.moves.forget();
+                self.path(constant, MOVED_PERIODS, seed)?;
+                constant.moves.share()
+            }
+            None => 0.0,
+        };
         let worth = |own| Worth::of(own, &known.exact, &known.unit);
         let mut seeds = Vec::new();
         for (k, (number, policy)) in policies.iter().enumerate() {
             let mut distances = self.distances(acts[k])?;
-            for (d, (action, _)) in distances.iter_mut().zip(&self.actions) {
+            for (d, (action, _)) in distances.iter_mut().zip(&self.ground.actions) {
                 d.step = self.grid_step(*policy, *action).filter(|s| !d.finite && *s > 0.0);
             }
             let own = &known.learned[k];
             let measured = worth(own);
             // An evaluation asks everywhere, the policy decides where it goes.
-            if !own.sampled && !self.model.requires.is_empty() {
-                learned[k].count_anew();
+            if !own.sampled && self.ground.forbids() {
+                learned[k].moves.forget();
                 self.path(acts[k], MOVED_PERIODS, seed)?;
             }
             seeds.push(SeedVerdict {
@@ -167,7 +187,7 @@ impl Judge {
                 loss: measured.loss,
                 loss_error: measured.error,
                 behind_constant: known.constant.as_ref().map(|c| own.behind_in(c, &known.unit.sizes)),
-                moved: learned[k].moved_share(),
+                moved: learned[k].moves.share(),
                 outside: own.outside,
                 one_shot: self.one_shot(acts[k])?,
                 euler: self.euler(acts[k])?,
@@ -211,6 +231,9 @@ impl Judge {
             unit: known.unit.words,
             benchmarks,
             constant: constant.as_ref().map(Constant::words),
+            constant_moved,
+            logarithmic: self.logarithmic,
+            beyond: self.beyond().clone(),
             slice,
             paths,
         })

@@ -100,9 +100,26 @@ pub struct Learned<'a> {
     policy: Mutex<Box<dyn PolicyRunner>>,
     /// How many of its decisions were forbidden, and moved.
     pub(super) moves: Moves,
+    /// Whether it answers by chance: at one and the same state now this and now that.
+    by_chance: bool,
+}
+
+impl Learned<'_> {
+    /// Asks it twice wherever policies are compared, and remembers whether it answers by chance: where states are finitely many what it does
+    /// would else be read once a state, which is no evaluation of such a policy.
+    pub(super) fn asked_twice(mut self) -> Self {
+        let asked = || self.judge.at_points(&self).into_iter().flatten().map(f64::to_bits);
+        self.by_chance = !asked().eq(asked());
+        self.moves.forget();
+        self
+    }
 }
 
 impl PathPolicy for Learned<'_> {
+    fn randomises(&self) -> bool {
+        self.by_chance
+    }
+
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let (j, ground) = (self.judge, &self.judge.ground);
         let mut translation = ground.worlds();
@@ -151,6 +168,7 @@ impl Judge {
             judge: self,
             policy: Mutex::new(policy.begin(LANES * self.interface.members)),
             moves: Moves::default(),
+            by_chance: false,
         })
     }
 }

@@ -388,6 +388,63 @@ fn stored(q: usize) -> f64 {
     value[2]
 }
 
+/// Nothing or three, by a stream of its own.
+#[derive(Debug)]
+struct ByChance;
+impl Decide for ByChance {
+    fn fits(&self, _: usize, _: &crate::env::ActionSpace) -> bool {
+        true
+    }
+    fn mixes(&self) -> bool {
+        false
+    }
+    fn begin(&self, slots: usize) -> Box<dyn crate::env::decide::PolicyRunner> {
+        Box::new(ByChanceOn(0, slots))
+    }
+}
+
+struct ByChanceOn(u64, usize);
+impl crate::env::decide::PolicyRunner for ByChanceOn {
+    fn act(&mut self, _: &[f32], _: &[f32], _: Option<&[f32]>, actions: &mut crate::env::Actions) {
+        self.0 += 1;
+        let draw = |i: usize| crate::num::random::Key::new(5, 6).uniform(self.0, i as u64) < 0.5;
+        actions.discrete = (0..self.1).map(|i| 3 * u32::from(draw(i))).collect();
+    }
+    fn forget(&mut self, _: &dyn Fn(usize) -> bool) {}
+}
+
+#[test]
+fn a_policy_that_answers_by_chance_is_followed_by_chance() {
+    let verdict = judge_of(STORE).verdict(&[(1, &ByChance)], 1).unwrap();
+    // The value of one half each, by successive substitution.
+    let mut value = [0.0; 11];
+    for _ in 0..1000 {
+        let old = value;
+        for (s, value) in value.iter_mut().enumerate() {
+            let of = |q: usize| {
+                let q = q.min(10 - s);
+                let one = |d: usize| {
+                    let sold = d.min(s + q);
+                    let left = s + q - sold;
+                    (4.0 * sold as f64 - 0.2 * left as f64 + 0.95 * old[left]) / 6.0
+                };
+                (0..=5).map(one).sum::<f64>() - 1.5 * q as f64 - if q > 0 { 3.0 } else { 0.0 }
+            };
+            *value = 0.5 * of(0) + 0.5 * of(3);
+        }
+    }
+    let own = &verdict.seeds[0];
+    let exact = verdict.benchmarks.iter().find(|b| b.0 == "exact").unwrap().1;
+    let size = (exact.value - own.value) / own.loss;
+    assert!(verdict.sampled && own.loss_error > 0.0, "{own:?}");
+    assert!(
+        (own.value - value[2]).abs() < 4.0 * own.loss_error * size,
+        "{own:?} {}",
+        value[2]
+    );
+    assert!(!judge_of(STORE).verdict(&[(1, &Always(3))], 1).unwrap().sampled);
+}
+
 /// Always the same choice.
 #[derive(Debug)]
 struct Always(u32);

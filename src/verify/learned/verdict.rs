@@ -127,8 +127,8 @@ impl Judge {
         self.can_follow(trial)?;
         let learned = policies
             .iter()
-            .map(|(_, p)| self.acting(*p))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|(_, p)| Ok(self.acting(*p)?.asked_twice()))
+            .collect::<Result<Vec<_>, Diagnostic>>()?;
         let acts: Vec<&dyn PathPolicy> = learned.iter().map(|l| l as &dyn PathPolicy).collect();
         let seed = trial.seeds.first().copied().unwrap_or(1);
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;

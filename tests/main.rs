@@ -14,6 +14,7 @@ mod digests;
 mod economies;
 mod economy;
 mod entry;
+mod equations;
 mod equilibria;
 mod errors_estimated;
 mod explain;

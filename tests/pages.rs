@@ -80,6 +80,165 @@ fn numbers_under_the_pointer_are_those_of_the_tables() {
     );
 }
 
+/// Rows of a table of a run, without the heading, and where each column is.
+fn rows(csv: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut all = csv.lines().map(|l| l.split(',').map(String::from).collect::<Vec<_>>());
+    (all.next().expect("a heading"), all.collect())
+}
+
+fn column(csv: &str, name: &str, keep: &dyn Fn(&[String]) -> bool) -> Vec<f64> {
+    let (heading, rows) = rows(csv);
+    let at = heading.iter().position(|c| c == name).expect("a column");
+    let kept = rows.iter().filter(|r| keep(r));
+    kept.map(|r| r[at].parse().expect("a number")).collect()
+}
+
+/// The plots of what the certificate looked at whose numbers are not those of their tables; `read` gives the text of a table.
+fn apart(page: &str, read: &dyn Fn(&str) -> String) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut same = |what: &str, shown: Vec<f64>, right: Vec<f64>| {
+        if shown != right || shown.is_empty() {
+            out.push(format!("{what}: {} and {} numbers", shown.len(), right.len()));
+        }
+    };
+    let all = |_: &[String]| true;
+    let points = |data: &Value, curve: &Value| {
+        let at = curve["at"].as_u64().expect("a place") as usize;
+        (numbers(&data["x"][at]), numbers(&curve["y"]))
+    };
+    let curves = |data: &Value, panel: usize| data["panels"][panel]["curves"].as_array().expect("curves").clone();
+
+    let law = data(page, "law");
+    let (mut now, mut next) = (Vec::new(), Vec::new());
+    for curve in curves(&law, 0).iter().filter(|c| c["name"] != "45 degrees") {
+        let (x, y) = points(&law, curve);
+        now.extend(x);
+        next.extend(y);
+    }
+    same("law, now", now, column(&read("law"), "now", &all));
+    same("law, next", next, column(&read("law"), "next", &all));
+
+    let visited = data(page, "visited");
+    let (ends, share) = points(&visited, &curves(&visited, 0)[0]);
+    let each = |from: usize, of: &[f64]| of.iter().skip(from).step_by(2).copied().collect::<Vec<f64>>();
+    same("visited, from", each(0, &ends), column(&read("visited"), "from", &all));
+    same("visited, to", each(1, &ends), column(&read("visited"), "to", &all));
+    same(
+        "visited, share",
+        each(0, &share),
+        column(&read("visited"), "share", &all),
+    );
+
+    let places = data(page, "euler-places");
+    for curve in curves(&places, 0) {
+        let name = curve["name"].as_str().expect("a name").to_string();
+        let (x, y) = points(&places, &curve);
+        let own = |r: &[String]| r[0] == name;
+        same(
+            &format!("residuals, {name}"),
+            x,
+            column(&read("euler-places"), "planner.k", &own),
+        );
+        same(
+            &format!("residuals, {name}"),
+            y,
+            column(&read("euler-places"), "log10 residual", &own),
+        );
+    }
+
+    let life = data(page, "life");
+    for panel in life["panels"].as_array().expect("panels") {
+        let (_, y) = points(&life, &panel["curves"][0]);
+        let name = panel["title"].as_str().expect("a title");
+        same(&format!("life, {name}"), y, column(&read("life"), name, &all));
+    }
+    out
+}
+
+#[test]
+fn plots_of_the_judgement_are_the_numbers_of_their_tables() {
+    let folder = scratch();
+    std::fs::copy(model("growth"), folder.path().join("growth.econ")).expect("copied");
+    done(folder.path(), "solve growth.econ --out g");
+    let page = read(folder.path().join("g/report.html"));
+    let table = |stem: &str| read(folder.path().join(format!("g/{stem}.csv")));
+    assert_eq!(apart(&page, &table), Vec::<String>::new());
+    // A number that is altered is seen, in each of them.
+    for (stem, column) in [
+        ("law", "next"),
+        ("visited", "share"),
+        ("euler-places", "log10 residual"),
+        ("life", "z"),
+    ] {
+        let altered = |of: &str| {
+            let (heading, mut rows) = rows(&table(of));
+            if of == stem {
+                let at = heading.iter().position(|c| c == column).expect("a column");
+                let x: f64 = rows[2][at].parse().expect("a number");
+                rows[2][at] = (x + 1e-9).to_string();
+            }
+            let lines = std::iter::once(heading).chain(rows).map(|r| r.join(","));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let found = apart(&page, &altered);
+        assert_eq!(found.len(), 1, "{stem}: {found:?}");
+    }
+    // Lives spend all their time somewhere, and go where the law leads: beside the 45 degree line.
+    let share: f64 = column(&table("visited"), "share", &|_| true).iter().sum();
+    assert!((share - 1.0).abs() < 1e-9, "{share}");
+    let k = column(&table("life"), "planner.k", &|_| true);
+    let [from, to] = ["from", "to"].map(|c| column(&table("visited"), c, &|_| true));
+    assert!(k.len() == 120 && k.iter().all(|x| *x >= from[0] && *x <= to[to.len() - 1]));
+    // What is shaded is what the certificate says.
+    let note = read(folder.path().join("g/certificate.csv"));
+    let line = note
+        .lines()
+        .find(|l| l.contains("grid that can be trusted"))
+        .expect("a line");
+    let region = &data(&page, "planner_s")["panels"][0]["regions"][0];
+    let said = format!("planner.k in [{}, {}]", region[0], region[1]).replace(".0]", "]");
+    assert!(line.contains(&said), "{line}: {said}");
+}
+
+#[test]
+fn a_report_without_plots_says_why() {
+    let folder = scratch();
+    std::fs::copy(model("cournot"), folder.path().join("cournot.econ")).expect("copied");
+    done(folder.path(), "solve cournot.econ --out c");
+    let page = read(folder.path().join("c/report.html"));
+    assert!(
+        !page.contains("<figure class=\"plot\"") && page.contains("None: nothing that was chosen"),
+        "{page}"
+    );
+    assert!(page.contains("<h3>agent firm"));
+}
+
+/// A page of the equations of all models.
+fn all_equations() -> String {
+    use econc::report::content::Content;
+    use econc::report::equations::{Equations, equations};
+    let mut all = Equations::default();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(crate::common::root().join("models"))
+        .expect("models")
+        .map(|e| e.expect("an entry").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "econ"))
+        .collect();
+    paths.sort();
+    for path in paths {
+        let text = read(path);
+        let (model, _) = econc::compile(&text, &econc::Options::default());
+        all.sections
+            .extend(equations(&text, &model.expect("a model"), &[]).sections);
+    }
+    let content = Content {
+        title: "All".into(),
+        equations: Some(all),
+        ..Content::default()
+    };
+    let manifest = econc::report::store::Manifest::new(Vec::new(), "all", b"", 1, "2025-01-01T00:00:00Z");
+    econc::report::html::page(&content, &[], &manifest)
+}
+
 /// What a browser says of a page: put into a copy of it.
 const EARLY: &str = "<script>window.wrong = []; window.addEventListener('error', e => wrong.push(e.message));
 console.error = console.warn = (...a) => wrong.push(a.join(' '));</script>";
@@ -187,13 +346,11 @@ fn pages_fit_and_speak_in_a_browser() {
     done(at, "irf solved --out irf --histories 20");
     done(at, "simulate growth.econ --policy solved --out simulated");
     done(at, "solve cournot.econ --out equilibrium");
-    let names = ["solved", "irf", "simulated", "equilibrium"];
-    let mut pages: Vec<(&str, String)> = names
-        .iter()
-        .map(|n| (*n, read(at.join(n).join("report.html"))))
-        .collect();
+    let names = ["equations", "solved", "irf", "simulated", "equilibrium"];
+    let mut pages: Vec<(&str, String)> = vec![("equations", all_equations())];
+    pages.extend(names[1..].iter().map(|n| (*n, read(at.join(n).join("report.html")))));
     // The judge is judged: pages with a fault must be seen to have it.
-    let solved = pages[0].1.clone();
+    let solved = pages[1].1.clone();
     for (name, right, wrong) in [
         ("wide", "overflow-x: auto;", ""),
         ("silent", "'pointermove'", "'pointermoved'"),

@@ -10,6 +10,7 @@ use super::{Exit, Failure, misuse, not_begun, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
+use crate::report::equations::equations;
 use crate::report::place;
 use crate::report::store::{DISK_FULL, Manifest, RunDirectory, RunPlace, Status};
 use std::collections::BTreeMap;
@@ -124,6 +125,8 @@ pub(super) fn one(
     let before = run.manifest().files.clone();
     if let Ok(content) = &mut result {
         content.diagnostics.splice(0..0, diagnostics.iter().cloned());
+        let set = &run.manifest().overrides;
+        content.equations = Some(equations(&source.text, &compiled.model, set));
         match limits::caught(|| content.write(&mut run)) {
             Some(written) => written.map_err(goes_on)?,
             None => result = Err(Vec::new()),

@@ -2,6 +2,7 @@
 //! directory, the page `report.html` and the JSON of `--json`.
 
 use super::draw::Drawing;
+use super::equations::Equations;
 use super::lines;
 use super::npy::GridFunction;
 use super::number;
@@ -30,6 +31,10 @@ pub struct Content {
     pub tables: Vec<NamedTable>,
     /// Pictures, in the order shown.
     pub pictures: Vec<NamedPicture>,
+    /// Why there is no picture, where there is none.
+    pub no_plots: String,
+    /// The equations of the model.
+    pub equations: Option<Equations>,
     /// The drawing of the model.
     pub drawing: Option<Drawing>,
     /// Warnings and errors met on the way, in order.
@@ -381,6 +386,8 @@ pub(super) mod tests {
                     picture,
                 })
                 .collect(),
+            no_plots: String::new(),
+            equations: None,
             drawing: None,
             diagnostics: vec![Diagnostic::warning("W0999", "a <warning>")],
             files: Vec::new(),

@@ -1,6 +1,6 @@
 //! `report.html`: one self-contained page, for a browser, a mail or an appendix.
 
-use super::content::{Check, Content};
+use super::content::{Check, Content, NamedTable};
 use super::number;
 use super::plot::Drawn;
 use super::store::Manifest;
@@ -15,6 +15,8 @@ const SCRIPT: &str = include_str!("page/script.js");
 
 /// Rows of a table on the page; the rest is in the CSV file.
 const MOST_ROWS: usize = 60;
+/// The same for tables that are there for other programs.
+const FEW_ROWS: usize = 20;
 
 /// The page. `plots`: one pair of file stem and picture per picture, in order.
 pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -> String {
@@ -35,12 +37,20 @@ pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -
         certificate(&mut out, &content.certificate);
     }
     diagnostics(&mut out, &content.diagnostics);
-    for named in &content.tables {
+    if let Some(equations) = &content.equations {
+        out.push_str(&format!("<h2>The model</h2>\n{}", equations.html()));
+    }
+    for named in content.tables.iter().filter(|t| t.on_screen > 0) {
         out.push_str(&format!("<h2>{}</h2>\n", escape(&named.caption)));
-        table(&mut out, &named.table, &named.stem);
+        table(&mut out, &named.table, &named.stem, MOST_ROWS);
     }
     if !plots.is_empty() {
         out.push_str("<h2>Plots</h2>\n");
+    } else if !content.no_plots.is_empty() {
+        out.push_str(&format!(
+            "<h2>Plots</h2>\n<p class=\"note\">None: {}</p>\n",
+            escape(&content.no_plots)
+        ));
     }
     for (stem, drawn) in plots {
         out.push_str(&format!(
@@ -50,12 +60,25 @@ pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -
             drawn.data.replace('<', "\\u003c")
         ));
     }
+    let numbers: Vec<&NamedTable> = content.tables.iter().filter(|t| t.on_screen == 0).collect();
+    if !numbers.is_empty() {
+        out.push_str("<h2>Numbers of the plots, and more</h2>\n");
+    }
+    for named in numbers {
+        out.push_str(&format!(
+            "<details><summary>{}, {}.csv</summary>\n",
+            escape(&named.caption),
+            escape(&named.stem)
+        ));
+        table(&mut out, &named.table, &named.stem, FEW_ROWS);
+        out.push_str("</details>\n");
+    }
     if let Some(drawing) = &content.drawing {
         out.push_str(&format!(
-            "<h2>The model</h2>\n<figure class=\"wide\">{}</figure>\n",
+            "<h2>What rests on what</h2>\n<figure class=\"wide\">{}</figure>\n",
             drawing.to_svg(false)
         ));
-        table(&mut out, &drawing.to_table(), "model");
+        table(&mut out, &drawing.to_table(), "model", MOST_ROWS);
     }
     origin(&mut out, manifest);
     out.push_str(&format!("<script>\n{SCRIPT}</script>\n</body>\n</html>\n"));
@@ -133,7 +156,7 @@ fn diagnostics(out: &mut String, diagnostics: &[Diagnostic]) {
     }
 }
 
-fn table(out: &mut String, table: &Table, stem: &str) {
+fn table(out: &mut String, table: &Table, stem: &str, most: usize) {
     let numeric: Vec<bool> = table
         .columns()
         .iter()
@@ -145,7 +168,7 @@ fn table(out: &mut String, table: &Table, stem: &str) {
         out.push_str(&format!("<th{}>{}</th>", class(i), escape(&column.name)));
     }
     out.push_str("</tr>\n");
-    for row in table.cells().iter().take(MOST_ROWS) {
+    for row in table.cells().iter().take(most) {
         out.push_str("<tr>");
         for (i, cell) in row.iter().enumerate() {
             out.push_str(&format!("<td{}>{}</td>", class(i), escape(cell)));
@@ -153,10 +176,10 @@ fn table(out: &mut String, table: &Table, stem: &str) {
         out.push_str("</tr>\n");
     }
     out.push_str("</table></div>\n");
-    if table.rows() > MOST_ROWS {
+    if table.rows() > most {
         out.push_str(&format!(
             "<p class=\"note\">{} more rows in {}.csv</p>\n",
-            table.rows() - MOST_ROWS,
+            table.rows() - most,
             escape(stem)
         ));
     }

@@ -4,6 +4,7 @@ use super::content::{BEST_CONSTANT, Check, Content, NamedPicture, NamedTable};
 use super::equilibrium::facts as equilibrium_facts;
 use super::number;
 use super::plot::{self, Picture};
+use super::shown;
 use super::solved;
 use super::table::{Table, Values};
 use crate::check::Model;
@@ -28,8 +29,15 @@ pub const SOLUTION_FILE: &str = "solution.ron";
 pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let doc = |name: &str| doc_of(model, name);
     let set = solved::functions(&s.solution)?;
-    let mut pictures = solved::pictures(&s.solution, &set, &doc);
+    let mut pictures = solved::pictures(&s.solution, &set, s.certificate.trusted.as_ref(), &doc);
+    // How the iteration went is of least interest.
+    let went = pictures
+        .iter()
+        .position(|p| p.stem == "convergence")
+        .map(|i| pictures.remove(i));
+    pictures.extend(shown::pictures(s, &doc));
     pictures.extend(euler_picture(s));
+    pictures.extend(went);
     pictures.extend(s.certificate.equilibrium.iter().flat_map(super::equilibrium::pictures));
     pictures.extend(s.perceived.iter().flat_map(super::perceived::pictures));
     pictures.extend(s.population.iter().flat_map(super::population::pictures));
@@ -117,8 +125,16 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
             .chain(s.perceived.iter().flat_map(super::perceived::tables))
             .chain(s.population.iter().flat_map(super::population::tables))
             .chain(tables(c))
+            .chain(shown::tables(s))
             .collect(),
+        no_plots: match pictures.is_empty() {
+            true => {
+                "nothing that was chosen depends on a state or a shock, so each choice is a number and no curve".into()
+            }
+            false => String::new(),
+        },
         pictures,
+        equations: None,
         drawing: None,
         diagnostics,
         files: vec![(SOLUTION_FILE.to_string(), text.into_bytes())],
@@ -524,6 +540,8 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         functions: Vec::new(),
         tables: tables_of_simulation(s),
         pictures: pictures_of_simulation(model, s),
+        no_plots: String::new(),
+        equations: None,
         drawing: None,
         diagnostics,
         files: Vec::new(),

@@ -3,6 +3,7 @@
 use super::content::{NamedPicture, NamedTable};
 use super::number;
 use super::plot::{Figure, Panel, Picture, Series};
+use super::population::{lorenz_curve, lorenz_picture, lorenz_table};
 use super::table::Table;
 use crate::num::weighted::Weighted;
 use crate::solve::continuum::perceived::law::Perceived;
@@ -115,6 +116,7 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
             on_screen: 0,
         },
     ]);
+    out.extend(lorenz_curve(&p.distribution).map(|curve| lorenz_table("lorenz", &p.state, &curve)));
     out
 }
 
@@ -152,7 +154,7 @@ pub(super) fn pictures(p: &Perceived) -> Vec<NamedPicture> {
     let last = below.iter().position(|b| b.1 > 0.9999).unwrap_or(below.len());
     let stride = (last / POINTS).max(1);
     let (x, y) = below[..last].iter().step_by(stride).copied().unzip();
-    vec![NamedPicture {
+    let mut out = vec![NamedPicture {
         stem: "distribution".into(),
         picture: Picture::Lines(Figure::single(
             format!("Members by {}", p.state),
@@ -163,5 +165,7 @@ pub(super) fn pictures(p: &Perceived) -> Vec<NamedPicture> {
                 ..Panel::default()
             },
         )),
-    }]
+    }];
+    out.extend(lorenz_curve(&p.distribution).map(|curve| lorenz_picture("lorenz", &p.state, &curve)));
+    out
 }

@@ -2,7 +2,7 @@
 
 use super::content::{NamedPicture, NamedTable};
 use super::number;
-use super::plot::{Figure, Panel, Picture, Series};
+use super::plot::{Figure, Panel, Picture, Series, Stroke};
 use super::solved::stem_of;
 use super::table::Table;
 use crate::solve::continuum::population::{Population, SHARES};
@@ -30,11 +30,11 @@ pub fn tables(p: &Population) -> Vec<NamedTable> {
         .numbers("sd", column(&|x| x.sd))
         .numbers("Gini", column(&|x| x.gini))
         .numbers("at the bottom", column(&|x| x.bottom));
-    let mut lorenz = Table::new().texts("name", s.iter().map(|x| x.name.clone()).collect());
+    let mut shares = Table::new().texts("name", s.iter().map(|x| x.name.clone()).collect());
     for (k, share) in SHARES.iter().enumerate() {
         let name = format!("{} %", number::compact(100.0 * share));
         spread = spread.numbers(&name, column(&|x| x.quantiles[k]));
-        lorenz = lorenz.numbers(&name, column(&|x| x.lorenz[k]));
+        shares = shares.numbers(&name, column(&|x| x.lorenz[k]));
     }
     let prices = Table::new()
         .texts("name", p.prices.iter().map(|x| x.0.clone()).collect())
@@ -49,7 +49,7 @@ pub fn tables(p: &Population) -> Vec<NamedTable> {
     if s.is_empty() {
         return vec![prices];
     }
-    vec![
+    let mut out = vec![
         prices,
         table(
             "distribution",
@@ -57,22 +57,102 @@ pub fn tables(p: &Population) -> Vec<NamedTable> {
             spread,
             12,
         ),
-        table("lorenz", "Lorenz curve (share of all that the lowest have)", lorenz, 12),
-    ]
+        table("lorenz", "Lorenz curve (share of all that the lowest have)", shares, 12),
+    ];
+    let curves = lorenz(p).map(|(name, curve)| lorenz_table(&format!("lorenz-{}", stem_of(&name)), &name, &curve));
+    out.extend(curves);
+    out
+}
+
+/// A Lorenz curve: which share of all that there is the lowest have. `members` are pairs of what each has and how many they are, in ascending
+/// order; pairs of share of the members and share of all, from (0, 0) to (1, 1). `None` where somebody has less than nothing, or nobody anything.
+pub(super) fn lorenz_curve(members: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
+    let heads: f64 = members.iter().map(|m| m.1).sum();
+    let all: f64 = members.iter().map(|m| m.0 * m.1).sum();
+    let owing = members.iter().any(|m| m.0 < 0.0 && m.1 > 0.0);
+    if owing || !(all > 0.0 && heads > 0.0) {
+        return None;
+    }
+    let (mut below, mut theirs) = (0.0, 0.0);
+    let mut out = vec![(0.0, 0.0)];
+    for (has, many) in members.iter().filter(|m| m.1 > 0.0) {
+        below += many / heads;
+        theirs += has * many / all;
+        // Members that add nothing to see are left out.
+        if out
+            .last()
+            .is_none_or(|last| below - last.0 > 1e-3 || theirs - last.1 > 1e-3)
+        {
+            out.push((below, theirs));
+        }
+    }
+    out.push((1.0, 1.0));
+    Some(out)
+}
+
+/// A Lorenz curve as a picture.
+pub(super) fn lorenz_picture(stem: &str, name: &str, curve: &[(f64, f64)]) -> NamedPicture {
+    let (x, y): (Vec<f64>, Vec<f64>) = curve.iter().copied().unzip();
+    NamedPicture {
+        stem: stem.to_string(),
+        picture: Picture::Lines(Figure::single(
+            format!("Lorenz curve of {name}"),
+            Panel {
+                x_label: "share of the members, the lowest first".into(),
+                y_label: format!("their share of all {name}"),
+                series: vec![
+                    Series::line("equal shares", vec![0.0, 1.0], vec![0.0, 1.0]).stroke(Stroke::Faint),
+                    Series::line(name, x, y),
+                ],
+                ..Panel::default()
+            },
+        )),
+    }
+}
+
+/// The numbers of a Lorenz curve.
+pub(super) fn lorenz_table(stem: &str, name: &str, curve: &[(f64, f64)]) -> NamedTable {
+    NamedTable {
+        stem: stem.to_string(),
+        caption: format!("Lorenz curve of {name}"),
+        table: Table::new()
+            .numbers("members", curve.iter().map(|c| c.0).collect())
+            .numbers("share", curve.iter().map(|c| c.1).collect()),
+        on_screen: 0,
+    }
+}
+
+/// The mass at each node of a state, whatever else members are.
+fn mass_of(p: &Population, state: usize) -> Vec<f64> {
+    let places: usize = p.nodes.iter().map(Vec::len).product();
+    let shocks = p.mass.len() / places.max(1);
+    let later: usize = p.nodes[state + 1..].iter().map(Vec::len).product();
+    let mut mass = vec![0.0; p.nodes[state].len()];
+    let count = mass.len();
+    for (node, row) in p.mass.chunks_exact(shocks.max(1)).enumerate() {
+        mass[node / later % count] += row.iter().sum::<f64>();
+    }
+    mass
+}
+
+/// Names of states with their Lorenz curves, where there are any.
+fn lorenz(p: &Population) -> impl Iterator<Item = (String, Vec<(f64, f64)>)> + '_ {
+    p.nodes
+        .iter()
+        .zip(&p.spread)
+        .enumerate()
+        .filter_map(|(s, (axis, spread))| {
+            let members: Vec<(f64, f64)> = axis.iter().copied().zip(mass_of(p, s)).collect();
+            lorenz_curve(&members).map(|curve| (spread.name.clone(), curve))
+        })
 }
 
 /// The distribution of each state, and its Lorenz curve.
 pub fn pictures(p: &Population) -> Vec<NamedPicture> {
     let mut out = Vec::new();
-    let places: usize = p.nodes.iter().map(Vec::len).product();
-    let shocks = p.mass.len() / places.max(1);
     for (s, axis) in p.nodes.iter().enumerate() {
         let Some(spread) = p.spread.get(s) else { continue };
-        let later: usize = p.nodes[s + 1..].iter().map(Vec::len).product();
-        let mut mass = vec![0.0; axis.len()];
-        for (node, row) in p.mass.chunks_exact(shocks.max(1)).enumerate() {
-            mass[node / later % axis.len()] += row.iter().sum::<f64>();
-        }
+        let mass = mass_of(p, s);
         let below = mass.iter().scan(0.0, |sum, m| {
             *sum += m;
             Some(*sum)
@@ -93,5 +173,19 @@ pub fn pictures(p: &Population) -> Vec<NamedPicture> {
             )),
         });
     }
+    out.extend(lorenz(p).map(|(name, curve)| lorenz_picture(&format!("lorenz-{}", stem_of(&name)), &name, &curve)));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lorenz_curve;
+
+    #[test]
+    fn the_lower_half_of_two_has_a_quarter() {
+        let curve = lorenz_curve(&[(1.0, 0.5), (3.0, 0.5)]).unwrap();
+        assert_eq!(curve[..2], [(0.0, 0.0), (0.5, 0.25)]);
+        assert_eq!(curve[curve.len() - 1], (1.0, 1.0));
+        assert!(lorenz_curve(&[(-1.0, 0.5), (3.0, 0.5)]).is_none() && lorenz_curve(&[(0.0, 1.0)]).is_none());
+    }
 }

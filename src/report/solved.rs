@@ -2,11 +2,13 @@
 
 use super::content::{FunctionSet, NamedPicture};
 use super::npy::{GridAxis, GridFunction, Points};
-use super::plot::{Figure, Panel, Picture, Series, of_grid_function};
+use super::plot::{Figure, Panel, Picture, Series, curve_axes, of_grid_function};
+use super::shown::region;
 use crate::diag::Diagnostic;
 use crate::report::number;
 use crate::solve::problem::{ActionKind, JointChain};
 use crate::solve::solution::Solution;
+use crate::verify::grid::trusted::Trusted;
 
 /// The policies and the value on their grid: period (finite horizon only), shocks, states, the last state fastest. With
 /// taste shocks also the probability of each choice, `NAME_is_CHOICE`.
@@ -71,12 +73,19 @@ pub fn functions(solution: &Solution) -> Result<FunctionSet, Diagnostic> {
     })
 }
 
-/// One or two pictures per function of the set, in order, and one of how the iteration went. `doc_of` describes a name.
-pub fn pictures(solution: &Solution, set: &FunctionSet, doc_of: &dyn Fn(&str) -> String) -> Vec<NamedPicture> {
+/// One or two pictures per function of the set, in order, and one of how the iteration went. Shaded is where the solution can be trusted.
+/// `doc_of` describes a name.
+pub fn pictures(
+    solution: &Solution,
+    set: &FunctionSet,
+    trusted: Option<&Trusted>,
+    doc_of: &dyn Fn(&str) -> String,
+) -> Vec<NamedPicture> {
     let mut named = Vec::new();
     for function in &set.functions {
         let pictures = of_grid_function(function, doc_of);
-        for (i, picture) in pictures.into_iter().enumerate() {
+        for (i, mut picture) in pictures.into_iter().enumerate() {
+            shade(&mut picture, function, trusted);
             let suffix = if i == 0 { "" } else { "-map" };
             named.push(NamedPicture {
                 stem: format!("{}{suffix}", stem_of(&function.name)),
@@ -91,6 +100,21 @@ pub fn pictures(solution: &Solution, set: &FunctionSet, doc_of: &dyn Fn(&str) ->
         });
     }
     named
+}
+
+/// Shades the range of the horizontal axis in which the solution can be trusted, where the states that are held are in theirs.
+fn shade(picture: &mut Picture, function: &GridFunction, trusted: Option<&Trusted>) {
+    let Picture::Lines(figure) = picture else { return };
+    let Some((x, _)) = curve_axes(function) else { return };
+    let middle = |a: &GridAxis| match &a.points {
+        Points::Numbers(v) => Some((a.name.clone(), v[v.len() / 2])),
+        Points::Labels(_) => None,
+    };
+    let others = function.axes.iter().enumerate().filter(|(a, _)| *a != x);
+    let held: Vec<(String, f64)> = others.filter_map(|(_, a)| middle(a)).collect();
+    for panel in &mut figure.panels {
+        panel.regions = region(trusted, &function.axes[x].name, &held);
+    }
 }
 
 /// A name as part of a file name: letters, digits, `_`, `-`; other characters become `_`.
@@ -247,7 +271,7 @@ mod tests {
         for (j, i) in [(0, 0), (2, 5), (1, 11)] {
             assert_eq!(value.values[[j, i].as_slice()], solution.value[i * 3 + j]);
         }
-        let pictures = pictures(&solution, &set, &|_| String::new());
+        let pictures = pictures(&solution, &set, None, &|_| String::new());
         assert!(
             pictures.iter().any(|p| p.stem == "convergence") && pictures.iter().all(|p| p.picture.to_svg().is_ok())
         );

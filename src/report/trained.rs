@@ -148,6 +148,11 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
             table,
             on_screen: 12,
         }],
+        no_plots: if pictures.is_empty() {
+            "no policy was measured twice, so there is no curve (more steps, or less per update, give more measurements)".into()
+        } else {
+            String::new()
+        },
         pictures,
         files,
         diagnostics,
@@ -330,14 +335,25 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
             .map(|t| t.record.measured.iter().map(f).collect::<Vec<f64>>())
             .collect::<Vec<_>>()
     };
+    // The best constant choice earns the same in the worlds of every measurement, whatever the seed.
+    let constants = seeds.iter().filter_map(|t| t.record.beside_constant.as_ref());
+    let constant = constants.map(|b| b.value).reduce(f64::max).filter(|x| x.is_finite());
     let mut out = vec![NamedPicture {
+        stem: "discounted".into(),
+        picture: plot::learning_curves(
+            "discounted return",
+            vec![(name.to_string(), steps.clone(), of(&|m| m.discounted))],
+            constant.map(|x| (format!("best constant choice {}", number::compact(x)), x)),
+        ),
+    }];
+    out.push(NamedPicture {
         stem: "learning".into(),
         picture: plot::learning_curves(
             "return of an episode",
             vec![(name.to_string(), steps.clone(), of(&|m| m.episode_return))],
             None,
         ),
-    }];
+    });
     if seeds
         .iter()
         .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))

@@ -517,7 +517,17 @@ fn tables(verdict: &Verdict) -> Vec<NamedTable> {
         table,
         on_screen,
     };
-    vec![
+    let slice = verdict.slice.iter().map(|s| {
+        let table = Table::new()
+            .numbers(&s.state, s.x.clone())
+            .numbers("exact", s.exact.clone());
+        let seeds = seeds.iter().zip(&s.learned);
+        let table = seeds.fold(table, |t, (seed, curve)| {
+            t.numbers(&format!("seed {}", seed.seed), curve.clone())
+        });
+        named("learned-and-exact", "Learned and exact policy", table, 0)
+    });
+    let mut out = vec![
         named("verdict", "Each seed", per_seed, 12),
         named("benchmarks", "Under common random numbers", benchmarks, 12),
         named(
@@ -526,7 +536,9 @@ fn tables(verdict: &Verdict) -> Vec<NamedTable> {
             distances,
             0,
         ),
-    ]
+    ];
+    out.extend(slice);
+    out
 }
 
 /// The estimate that may be largest, and any that is no number.
@@ -539,9 +551,25 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
     let mut out = Vec::new();
     if let Some(s) = &verdict.slice {
         let mut series = Vec::new();
-        for (k, curve) in s.learned.iter().enumerate() {
-            let name = if k == 0 { "learned" } else { "" };
-            series.push(Series::line(name, s.x.clone(), curve.clone()));
+        let several = s.learned.len() > 1;
+        if several {
+            let single = |curve: &Vec<f64>| Series::line("", s.x.clone(), curve.clone()).stroke(Stroke::Faint);
+            series.extend(s.learned.iter().map(single));
+        }
+        let over = |f: &dyn Fn(&mut dyn Iterator<Item = f64>) -> f64| -> Vec<f64> {
+            let at = |i: usize| f(&mut s.learned.iter().map(|c| c[i]));
+            (0..s.x.len()).map(at).collect()
+        };
+        if !s.learned.is_empty() {
+            let count = s.learned.len() as f64;
+            let mean = Series::line("learned", s.x.clone(), over(&|all| all.sum::<f64>() / count));
+            series.push(match several {
+                true => mean.band(
+                    over(&|all| all.fold(f64::INFINITY, f64::min)),
+                    over(&|all| all.fold(f64::NEG_INFINITY, f64::max)),
+                ),
+                false => mean,
+            });
         }
         series.push(Series::line("exact", s.x.clone(), s.exact.clone()).stroke(Stroke::Dashed));
         out.push(NamedPicture {
@@ -556,7 +584,10 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
                         ..Panel::default()
                     },
                 )
-                .subtitle("other states at their medians, the middle shock"),
+                .subtitle(match several {
+                    true => "other states at their medians, the middle shock; mean over seeds, all of them shaded and in grey",
+                    false => "other states at their medians, the middle shock",
+                }),
             ),
         });
     }

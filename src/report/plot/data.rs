@@ -1,11 +1,11 @@
 //! The numbers of a picture as JSON, with the rectangles they are drawn in: what the script of `report.html` reads.
 //!
-//! `{"x": [[..], ..], "panels": [{"title", "x", "y", "box": [left, right, upper, lower] in pixels, "range": [low, high,
+//! `{"x": [[..], ..], "panels": [{"title", "x", "y", "regions": [[from, to, name], ..] that are shaded, "box": [left, right, upper, lower] in pixels, "range": [low, high,
 //! low, high] of both axes, "curves": [{"name", "ink", "stroke", "at": place in the outer x, "y": [..], "low", "high"}]}
 //! or, for a map, "cells": {"label", "x", "y", "values": row by row}}]}`. What is no number is null.
 
 use super::scale::Scale;
-use super::{Series, Stroke};
+use super::{Region, Series, Stroke};
 use serde_json::{Map, Value, json};
 
 /// The scales of a panel.
@@ -42,7 +42,7 @@ pub(super) struct Data<'a> {
 
 impl<'a> Data<'a> {
     /// Adds a panel; `words`: its title and the labels of its axes.
-    pub(super) fn panel(&mut self, plane: &Plane, words: [&str; 3], shown: &Shown<'a>) {
+    pub(super) fn panel(&mut self, plane: &Plane, words: [&str; 3], shown: &Shown<'a>, regions: &[Region]) {
         let (x, y) = (plane.x, plane.y);
         let mut panel = Map::new();
         for (key, word) in ["title", "x", "y"].into_iter().zip(words) {
@@ -65,6 +65,10 @@ impl<'a> Data<'a> {
                     json!({"label": label, "x": x, "y": y, "values": values}),
                 );
             }
+        }
+        if !regions.is_empty() {
+            let regions: Vec<Value> = regions.iter().map(|r| json!([r.from, r.to, r.label])).collect();
+            panel.insert("regions".into(), regions.into());
         }
         self.panels.push(panel.into());
     }

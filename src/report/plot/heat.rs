@@ -60,7 +60,7 @@ pub(super) fn draw(map: &HeatMap) -> Result<Drawn, Diagnostic> {
                 .collect(),
             label: &map.value_label,
         };
-        data.panel(&Plane { x: &x, y: &y }, ["", &map.x_label, &map.y_label], &cells);
+        data.panel(&Plane { x: &x, y: &y }, ["", &map.x_label, &map.y_label], &cells, &[]);
         color_scale(canvas, map, top, range)
     })?;
     Ok(Drawn { svg, data: data.text() })

@@ -15,6 +15,9 @@ const LEGEND_FONT: f64 = 12.0;
 const GAP: f64 = 26.0;
 /// Reference lines.
 const MARK: Rgb = Rgb(0x50, 0x56, 0x5d);
+/// Shaded ranges, and how much of it they have.
+const REGION: Rgb = Rgb(0x2f, 0x8f, 0x5b);
+const SHADE: f64 = 0.1;
 /// Most entries of a legend of ordered series.
 const LEGEND_MOST: usize = 7;
 
@@ -57,6 +60,7 @@ pub(super) fn draw(figure: &Figure) -> Result<Drawn, Diagnostic> {
                 &Plane { x: &x, y: &y },
                 [&panel.title, &panel.x_label, &panel.y_label],
                 &curves,
+                &panel.regions,
             );
         }
         Ok(())
@@ -127,11 +131,18 @@ fn color_of(figure: &Figure, names: &[String], series: &Series) -> Rgb {
     }
     let at = names.iter().position(|n| *n == series.name).unwrap_or(0);
     if figure.ordered && names.len() > 3 {
-        // the light end of the ramp is not seen on white
-        viridis(0.88 * at as f64 / (names.len() - 1) as f64)
+        ramp(at as f64 / (names.len() - 1) as f64)
     } else {
         CATEGORIES[at % CATEGORIES.len()]
     }
+}
+
+/// The end of the ramp of curves: lighter colours are not seen as lines on white, nor, turned about, on black.
+const RAMP_END: f64 = 0.59;
+
+/// The colour of a curve at a share of the scale of its figure.
+pub(super) fn ramp(share: f64) -> Rgb {
+    viridis(RAMP_END * share)
 }
 
 /// A line of the legend: a name and how it is drawn.
@@ -161,6 +172,15 @@ fn legend_entries(figure: &Figure, names: &[String]) -> Vec<Entry> {
                 name: mark.label.clone(),
                 stroke: Stroke::Dashed,
                 ink: MARK,
+            });
+        }
+    }
+    for region in figure.panels.iter().flat_map(|p| &p.regions) {
+        if entries.iter().all(|e| e.name != region.label) {
+            entries.push(Entry {
+                name: region.label.clone(),
+                stroke: Stroke::Solid,
+                ink: REGION.mix(WHITE, 1.0 - 3.0 * SHADE),
             });
         }
     }
@@ -239,6 +259,11 @@ fn draw_panel(
         data: full_range(panel.series.iter().flat_map(|s| s.x.iter().copied())),
         pixels: [left + tick_room + 8.0, left + panel_width - 6.0],
     };
+    for region in &panel.regions {
+        let [from, to] = [region.from, region.to].map(|x| x_scale.at(x.clamp(x_scale.data[0], x_scale.data[1])));
+        let corners = [[from, lower], [to, lower], [to, upper], [from, upper]];
+        canvas.polygon(&corners, REGION, SHADE)?;
+    }
     axes(canvas, panel, &x_scale, &y_scale, &y_ticks)?;
 
     let title_room = panel_width;

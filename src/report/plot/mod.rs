@@ -58,6 +58,19 @@ pub struct Panel {
     pub series: Vec<Series>,
     /// Reference lines, one entry per line.
     pub marks: Vec<Mark>,
+    /// Shaded ranges of the horizontal axis, one entry per range.
+    pub regions: Vec<Region>,
+}
+
+/// A shaded range of the horizontal axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// Its left end.
+    pub from: f64,
+    /// Its right end.
+    pub to: f64,
+    /// Its name in the legend.
+    pub label: String,
 }
 
 /// Lower and upper edge of a shaded band: one number per point of its curve, at the same horizontal coordinates.
@@ -209,10 +222,7 @@ fn axis_label(name: &str, doc: &str) -> String {
 /// (shock states); heat maps, one for each shock state, where there are two or more axes of numbers. Further axes are
 /// held at their middle point, and the subtitle says so. `doc_of` describes a name (may return an empty text).
 pub fn of_grid_function(function: &GridFunction, doc_of: &dyn Fn(&str) -> String) -> Vec<Picture> {
-    let long: Vec<usize> = (0..function.axes.len())
-        .filter(|&a| matches!(&function.axes[a].points, Points::Numbers(v) if v.len() > 19))
-        .collect();
-    let Some(&x_axis) = long.last().or(numeric_axes(function).last().as_ref().copied()) else {
+    let Some((x_axis, long)) = curve_axes(function) else {
         return Vec::new();
     };
     let title = axis_label(&function.name, &doc_of(&function.name));
@@ -221,6 +231,18 @@ pub fn of_grid_function(function: &GridFunction, doc_of: &dyn Fn(&str) -> String
         pictures.push(heat_of(function, y_axis, x_axis, &title, doc_of));
     }
     pictures
+}
+
+/// The axis over which curves of a function are drawn, and all long axes of numbers; `None` where there is none.
+pub(super) fn curve_axes(function: &GridFunction) -> Option<(usize, Vec<usize>)> {
+    let long: Vec<usize> = (0..function.axes.len())
+        .filter(|&a| matches!(&function.axes[a].points, Points::Numbers(v) if v.len() > 19))
+        .collect();
+    let x_axis = long
+        .last()
+        .or(numeric_axes(function).last().as_ref().copied())
+        .copied()?;
+    Some((x_axis, long))
 }
 
 fn numeric_axes(function: &GridFunction) -> Vec<usize> {
@@ -406,6 +428,7 @@ pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f6
                     horizontal: true,
                     label: String::new(),
                 }],
+                regions: Vec::new(),
             }
         })
         .collect();

@@ -234,3 +234,40 @@ fn nothing_to_show_is_said_and_odd_data_do_no_harm() {
     };
     assert_eq!(Picture::Heat(wrong).to_svg().unwrap_err().code, "E0959");
 }
+
+/// How bright a colour is, 0 to 1 (the relative luminance of the Web Content Accessibility Guidelines).
+fn luminance(c: [f64; 3]) -> f64 {
+    let linear = |x: f64| match x / 255.0 {
+        x if x <= 0.04045 => x / 12.92,
+        x => ((x + 0.055) / 1.055).powf(2.4),
+    };
+    0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2])
+}
+
+fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// What the style of the page makes of a colour at night: turned about, its hue turned back, a little brighter.
+fn at_night(c: [f64; 3]) -> [f64; 3] {
+    let style = include_str!("../page/style.css");
+    assert!(style.contains("--turn: invert(.93) hue-rotate(180deg) brightness(1.15)"));
+    let turned = c.map(|x| 0.93 * 255.0 - 0.86 * x);
+    // Rotation by half a turn around the grey axis.
+    let grey = 2.0 * (0.213 * turned[0] + 0.715 * turned[1] + 0.072 * turned[2]);
+    turned.map(|x| ((grey - x).clamp(0.0, 255.0) * 1.15).min(255.0))
+}
+
+#[test]
+fn every_colour_of_the_ramp_is_seen_by_day_and_at_night() {
+    let numbers = |c: crate::report::text::Rgb| [c.0, c.1, c.2].map(f64::from);
+    let white = [255.0; 3];
+    for i in 0..=20 {
+        let ink = numbers(super::lines::ramp(f64::from(i) / 20.0));
+        let (day, night) = (contrast(ink, white), contrast(at_night(ink), at_night(white)));
+        assert!(day >= 3.0 && night >= 3.0, "{i}: {day:.2} {night:.2}");
+    }
+    // The end of the whole ramp is not.
+    assert!(contrast(numbers(crate::report::text::viridis(0.88)), white) < 2.0);
+}

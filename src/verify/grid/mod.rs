@@ -21,6 +21,7 @@ mod pressed;
 pub mod quantiles;
 pub mod requirements;
 pub mod rest;
+pub mod shown;
 pub mod simulated;
 #[cfg(test)]
 mod tests;
@@ -218,6 +219,9 @@ pub struct Certificate {
     /// The judgement in the economy that `econc simulate` runs.
     #[serde(default)]
     pub world: Option<super::world::WorldCertificate>,
+    /// What a report draws; not kept with a solution.
+    #[serde(skip)]
+    pub shown: shown::Shown,
     /// The judgement of an equilibrium, where several decide.
     #[serde(default)]
     pub equilibrium: Option<super::equilibrium::record::EquilibriumCertificate>,
@@ -389,6 +393,7 @@ pub fn certify(
     };
     rayon::join(|| measure(true, &mut beside), || measure(false, &mut out));
     out.constant = beside.constant;
+    out.shown = shown::shown(&bench);
     let found: Vec<Diagnostic> = PROOFS.iter().filter_map(|p| p.verdict(&out)).collect();
     out.reasons.extend(found);
     // Off the grid nothing else that was measured means anything.

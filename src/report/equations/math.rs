@@ -105,12 +105,12 @@ struct Over {
 /// Words in a formula.
 pub(super) fn words(text: &str) -> String {
     // Blanks at the ends of an element are not shown.
-    let inner = text.trim();
+    let inner = text.trim().replace('_', " ");
     let blank = |there: bool| if there { "\u{a0}" } else { "" };
     format!(
         "<mtext>{}{}{}</mtext>",
         blank(text.starts_with(' ')),
-        escape(inner),
+        escape(&inner),
         blank(text.ends_with(' '))
     )
 }
@@ -405,15 +405,12 @@ impl Names {
     /// `f(x, y)`.
     pub(super) fn applied(&self, name: &str, args: &[Arg], place: &Place) -> String {
         let args: Vec<String> = args.iter().map(|a| self.argument(a, place)).collect();
-        let shown = if self.is_function(name) {
-            self.symbol_of(name)
-        } else {
-            escape(name)
-        };
-        let shown = if self.is_function(name) {
-            shown
-        } else {
-            format!("<mi mathvariant=\"normal\">{shown}</mi>")
+        let shown = match self.is_function(name) {
+            true => self.symbol_of(name),
+            false => {
+                let spaced = escape(&name.replace('_', " "));
+                format!("<mi mathvariant=\"normal\" data-n=\"{}\">{spaced}</mi>", escape(name))
+            }
         };
         format!(
             "{shown}<mo>\u{2061}</mo><mrow><mo>(</mo>{}<mo>)</mo></mrow>",

@@ -259,7 +259,7 @@ impl Maker<'_> {
                 let math = format!(
                     "{}<mo>=</mo>{}",
                     names.applied(&name.text, &args, &inside),
-                    names.math(body, &inside)
+                    self.right(body, &inside)
                 );
                 push(math, doc, None);
             }
@@ -367,7 +367,7 @@ impl Maker<'_> {
                 let math = format!(
                     "{}<mo>=</mo>{}",
                     names.symbol(target, &place).shown(),
-                    names.math(value, &place)
+                    self.right(value, &place)
                 );
                 push(math, noted(&doc, &what), None);
             }
@@ -384,7 +384,7 @@ impl Maker<'_> {
                 let math = format!(
                     "{}<mo>=</mo>{}",
                     names.symbol(target, &inside).shown(),
-                    names.math(value, &inside)
+                    self.right(value, &inside)
                 );
                 push(math, noted(&doc, "law of motion"), None);
             }
@@ -551,12 +551,32 @@ impl Maker<'_> {
         }
     }
 
+    /// The right side of a definition; what is true or false stands in brackets, since it may have signs of its own.
+    fn right(&self, value: &Expr, place: &Place) -> String {
+        let math = self.names.math(value, place);
+        match &value.kind {
+            ExprKind::Binary {
+                op:
+                    BinaryOp::Eq
+                    | BinaryOp::Ne
+                    | BinaryOp::Lt
+                    | BinaryOp::Le
+                    | BinaryOp::Gt
+                    | BinaryOp::Ge
+                    | BinaryOp::And
+                    | BinaryOp::Or,
+                ..
+            } => format!("<mrow><mo>(</mo>{math}<mo>)</mo></mrow>"),
+            _ => math,
+        }
+    }
+
     fn defined(&self, lhs: &Lhs, value: &Expr, place: &Place) -> String {
         let inside = bound(lhs, place, &self.names);
         format!(
             "{}<mo>=</mo>{}",
             self.names.symbol(&as_path(lhs), &inside).shown(),
-            self.names.math(value, &inside)
+            self.right(value, &inside)
         )
     }
 

@@ -509,7 +509,7 @@ fn what_is_wrong_in_an_equation_is_seen() {
     let law = "<mrow><mo>(</mo><mn>1</mn><mo>−</mo><mrow data-n=\"delta\"><mi>δ</mi></mrow><mo>)</mo></mrow>";
     for (a, b) in [
         (law, law.replace("<mo>(</mo>", "").replace("<mo>)</mo>", "")),
-        ("data-n=\"k'\"", "data-n=\"k\"".to_string()),
+        ("data-n=\"k&#39;\"", "data-n=\"k\"".to_string()),
         ("</msub>", String::new()),
         ("<mo>−</mo>", "<mo>+</mo>".to_string()),
     ] {
@@ -522,6 +522,44 @@ fn what_is_wrong_in_an_equation_is_seen() {
     let mut less = right.clone();
     less.sections[0].rows.remove(0);
     assert_eq!(faults(&text, &less).0.len(), 1);
+}
+
+/// Expressions that shipped models do not have.
+const AWKWARD: &str = "model awkward
+param eta = 2
+param x = 3
+param half_x = -x / 2
+agent firm[3] {
+  state k in 0..9, start 1
+  action q in [0, 1]
+  let a = sum(firm.q + firm.k) * 2 - 1
+  let b = 3 * sum(firm.q) * x + sum(firm.q)^2
+  let c = k - (x - q) - (k + x)
+  let d = x / (q / (k + 1)) / 2
+  let e = ((k + 1) / x)^2 * exp(q)^-2
+  let f = (1 + k)^(1 / (1 - eta)) + x^(k / x)
+  let g = -k^2 * -1 + (-k)^2 - -x
+  let h = abs(k - 1) * sqrt(k + x) * floor(k / 2)
+  let i = if not (k > 2 and q < 1) or k == 5 then 1 else if k != 3 then 2 else 3
+  let j = (if k > 2 then 1 else 0) * x + sum(m in 1..3: m * q + k) * x
+  let l = k mod 3 + k div 2 * x + max(k, x, q) + max(firm.q) * 2
+  let m = k >= 2 and k <= 3
+  let n = prod(firm.q - 1) * (x * k / 2) * 2^3 * (2 * x)^2
+  let o = mean(firm.q * k + firm.k) * 1_000.5 * 1e-3 + std(firm.q)
+  let p = sum(if firm.k > 2 then firm.q else 1) * x
+  k' = min(k + 1, 9)
+  reward a + b + c + d + e + f + g + h + i + j + l + n + o + p + (if m then 1 else 0) + half_x
+  discount 0.9
+}
+";
+
+#[test]
+fn awkward_expressions_mean_what_the_file_says() {
+    let (model, found) = econc::compile(AWKWARD, &Options::default());
+    let model = model.unwrap_or_else(|| panic!("{found:?}"));
+    let (faults, read_back) = faults(AWKWARD, &equations(AWKWARD, &model, &[]));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert_eq!(read_back, 16);
 }
 
 /// The text of a row that begins with this.
@@ -538,6 +576,7 @@ fn shown(source: &str, set: &[(String, String)], begin: &str) -> String {
     let row = texts.iter().find(|t| t.starts_with(begin));
     row.unwrap_or_else(|| panic!("{begin}: {texts:#?}"))
         .replace('\u{2062}', "")
+        .replace('\u{a0}', " ")
 }
 
 #[test]
@@ -545,7 +584,7 @@ fn letters_dates_members_and_values_are_those_of_the_run() {
     let source = "model m\nparam alpha = 0.3\nparam l_bar = 2\nparam half = alpha / 2\n\
         shock z ~ ar1(rho: 0.9, sigma: 0.01)\n\
         agent firm[3] {\n  state k in (0, 9], start 1\n  action s_now in [0, 1]\n  let y = alpha * k^alpha\n\
-        \x20 k' = (1 - alpha) * k + s_now * y\n  observe k, z, others(firm.k), last(s_now)\n\
+        \x20 k' = (1 - alpha) * k + s_now * y\n  observe k, z, others(firm.k), last(s_now)\n  start last(s_now) = 0.1\n\
         \x20 reward log((1 - s_now) * y) + z + k' - mean(others(firm.y))\n  discount 0.9\n}\n\
         market goods { let Q = sum(firm.y) }\n";
     let row = |begin: &str| shown(source, &[], begin);

@@ -614,7 +614,12 @@ impl Maker<'_> {
         );
         match found.filter(|x| !plain && x.is_finite()) {
             Some(x) => {
-                let shown = number::significant(x, 6).replace('-', "−");
+                let digits = number::significant(x, 6);
+                let digits = match digits.contains('.') && !digits.contains('e') {
+                    true => digits.trim_end_matches('0').trim_end_matches('.'),
+                    false => &digits,
+                };
+                let shown = digits.replace('-', "−");
                 format!("{symbol}<mo>=</mo>{written}<mo class=\"value\">=</mo><mn>{shown}</mn>")
             }
             None => format!("{symbol}<mo>=</mo>{written}"),

@@ -664,8 +664,7 @@ impl Names {
             match self.home(name, place.block) {
                 Some((home, declared)) => {
                     let own = self.blocks[home].index.as_ref().is_some_and(|i| i[0] == *name);
-                    if !own && (declared.dated || !declared.sets.is_empty() || last.index.is_empty()) && declared.dated
-                    {
+                    if !own && declared.dated {
                         sub.extend(
                             self.letters(home, place, false)
                                 .iter()

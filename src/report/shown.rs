@@ -95,7 +95,7 @@ fn label(name: &str, doc_of: &dyn Fn(&str) -> String) -> String {
 
 fn shock_name(solution: &Solution, shock: usize) -> String {
     let chain = &solution.chain;
-    let values = chain.names.iter().zip(&chain.values[shock]);
+    let values = chain.names.iter().zip(chain.values.get(shock).into_iter().flatten());
     let parts: Vec<String> = values.map(|(n, v)| format!("{n} = {}", number::compact(*v))).collect();
     parts.join(", ")
 }

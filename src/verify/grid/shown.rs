@@ -15,6 +15,9 @@ const PERIODS: usize = 120;
 /// Nodes of a state at which its next value is shown, and most states that have it shown.
 const NODES: usize = 400;
 const LAWS: usize = 8;
+/// Evaluations of the period that one state may take, and fewest nodes.
+const EVALUATIONS: usize = 100_000;
+const FEWEST: usize = 20;
 
 /// What is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -155,7 +158,9 @@ fn law(bench: &GridEvidence, s: usize) -> Option<Law> {
     }
     let size: Vec<usize> = solution.states.iter().map(|x| x.nodes.len()).collect();
     let shocks = solution.shocks();
-    let every = size[s].div_ceil(NODES).max(1);
+    let each = shocks * bellman.branches(0).len() * bellman.noises.len();
+    let most = (EVALUATIONS / each.max(1)).clamp(FEWEST, NODES);
+    let every = size[s].div_ceil(most).max(1);
     let own: Vec<usize> = (0..size[s]).step_by(every).collect();
     let n = own.len();
     // The number of the node of all states.

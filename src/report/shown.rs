@@ -1,5 +1,5 @@
 //! What the certificate looked at, as pictures and tables of the same numbers: next states over states, where lives go, residuals over
-//! states, one life; and the range for which a solution is certified, shaded.
+//! states, one life; and the range in which a solution can be trusted, shaded.
 
 use super::content::{NamedPicture, NamedTable};
 use super::number;
@@ -11,11 +11,11 @@ use crate::verify::grid::shown::{Law, Shown, Visited};
 use crate::verify::grid::trusted::Trusted;
 
 /// What the shaded part of a picture is.
-const CERTIFIED: &str = "certified range";
+const CERTIFIED: &str = "can be trusted";
 /// Most panels in a row.
 const COLUMNS: usize = 2;
 
-/// Shades the pictures of functions over a state where the others, held at `held` (pairs of name and value), are in the certified ranges, too.
+/// Shades the pictures of functions over a state where the others, held at `held` (pairs of name and value), are in theirs, too.
 pub(super) fn region(trusted: Option<&Trusted>, state: &str, held: &[(String, f64)]) -> Vec<Region> {
     let Some(t) = trusted else { return Vec::new() };
     let own = t.ranges.iter().find(|r| r.name == state);

@@ -180,7 +180,7 @@ fn legend_entries(figure: &Figure, names: &[String]) -> Vec<Entry> {
             entries.push(Entry {
                 name: region.label.clone(),
                 stroke: Stroke::Solid,
-                ink: REGION.mix(WHITE, 1.0 - 3.0 * SHADE),
+                ink: REGION.mix(WHITE, 0.5),
             });
         }
     }

@@ -156,6 +156,44 @@ fn every_kind_of_run_is_exported_as_a_table_and_as_arrays() {
         assert_eq!(array.iter().copied().collect::<Vec<f64>>(), column, "{run}");
         assert!(column.len() > 80, "{run}: {}", column.len());
     }
+    // Runs in which nobody chooses are for one table; any other is named.
+    fine(here, "simulate m.econ --policy solved --periods 40 --out simulated");
+    fine(here, "steady_state m.econ --out rest");
+    fine(here, "irf m.econ --solution solved --shock z --out responses");
+    fine(here, "solve m.econ --set beta=0.9..0.95:2 --out swept");
+    for (run, table) in [
+        ("simulated", "series"),
+        ("rest", "steady_state"),
+        ("responses", "irf"),
+        ("swept", "sweep"),
+        ("solved", "moments"),
+    ] {
+        let own = std::fs::read(here.join(run).join(format!("{table}.csv"))).expect("the run's own");
+        let named = if run == "solved" {
+            format!("--table {table} ")
+        } else {
+            String::new()
+        };
+        fine(here, &format!("export {run} {named}--out {run}-{table}.csv"));
+        assert_eq!(
+            std::fs::read(here.join(format!("{run}-{table}.csv"))).expect("exported"),
+            own,
+            "{run}"
+        );
+    }
+    fine(here, "export simulated --to npz --out series.npz");
+    let bytes = std::fs::read(here.join("series.npz")).expect("arrays");
+    let arrays: std::collections::BTreeMap<_, _> = econc::report::npy::read_npz(&bytes)
+        .expect("arrays")
+        .into_iter()
+        .collect();
+    let mut file = csv::Reader::from_path(here.join("simulated/series.csv")).expect("a table");
+    let heading = file.headers().expect("a heading").clone();
+    let rows: Vec<csv::StringRecord> = file.records().map(|r| r.expect("a row")).collect();
+    for (k, name) in heading.iter().enumerate() {
+        let column: Vec<f64> = rows.iter().map(|r| r[k].parse().expect("a number")).collect();
+        assert_eq!(arrays[name].iter().copied().collect::<Vec<f64>>(), column, "{name}");
+    }
     let own = std::fs::read(here.join("solved/solution.csv")).expect("the run's own");
     assert_eq!(std::fs::read(here.join("solved.csv")).expect("exported"), own);
     for (line, code) in [
@@ -163,6 +201,10 @@ fn every_kind_of_run_is_exported_as_a_table_and_as_arrays() {
         ("export solved --best", "E0989"),
         ("export solved --of-seed 1", "E0989"),
         ("export solved --out solved/x.csv", "E0952"),
+        ("export solved --table nothing", "E0997"),
+        ("export solved --table moments --to npz", "E0997"),
+        ("export solved --table moments --to safetensors", "E0954"),
+        ("export simulated --best", "E0989"),
     ] {
         let output = econc(here, &line.split_whitespace().collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{line}: {}", said(&output));

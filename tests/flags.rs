@@ -298,6 +298,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("compare", "out", "compare saved elsewhere", "--out both.csv"),
     ("compare", "force", "compare saved elsewhere --out there.dot", "--force"),
     ("export", "to", "export learned", "--to safetensors"),
+    ("export", "table", "export learned", "--table certificate"),
     ("export", "of-seed", "export learned", "--of-seed 2"),
     ("export", "agent", "export both", "--agent rival"),
     ("export", "best", "export learned", "--best"),

@@ -1,4 +1,4 @@
-//! `econc export`: the policies of a run for other programs.
+//! `econc export`: the policies and tables of a run for other programs.
 
 use super::compiled::compile;
 use super::effects::idle;
@@ -13,25 +13,30 @@ use crate::learn::translation::{Column, tabulate};
 use crate::report::npy::{GridAxis, GridFunction, Points, npz};
 use crate::report::outcome::SOLUTION_FILE;
 use crate::report::place::write_new;
-use crate::report::store::{CompleteRun, open_policies};
+use crate::report::store::{CompleteRun, open_ended, open_policies};
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Write the policies of a run for other programs
+/// Write the policies, or a table, of a run for other programs
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     econc export runs/growth-0001                       policy.csv: of a solution at its nodes, of a training over states and shocks\n  \
     econc export runs/growth-0002 --to npz              the same columns as arrays, policy.npz\n  \
     econc export runs/growth-0002.failed                the policies of a verify, whatever its verdict\n  \
+    econc export runs/growth-0003                       series.csv of a simulation; irf.csv, sweep.csv, steady_state.csv of these\n  \
+    econc export runs/growth-0001 --table moments       any table of any run\n  \
     econc export runs/growth-0002 --to safetensors --out growth.safetensors")]
 pub(super) struct Arguments {
-    /// The run of a solve, of a training, of a search, or of a verify that trained
+    /// A run: of a solve, a training, a search, a verify that trained, a simulation, ..
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// The format
     #[arg(long, value_enum, default_value_t = To::Table, value_name = "FORMAT")]
     to: To,
+    /// A table of the run instead, by its name without .csv
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
     /// Of which seed; the first by default
     #[arg(long, value_name = "N")]
     of_seed: Option<u64>,
@@ -59,6 +64,15 @@ enum To {
 /// # Errors
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let ended = open_ended(&arguments.run);
+    if let Ok(run) = &ended
+        && let Some(name) = arguments.table.as_deref().or_else(|| main_table(run))
+    {
+        return table(run, name, arguments, globals, screen);
+    }
+    if arguments.table.is_some() {
+        ended?;
+    }
     let run = open_policies(&arguments.run)?;
     if !is_training(&run) && run.manifest.files.iter().any(|f| f.name == SOLUTION_FILE) {
         return solution(&run, arguments, globals, screen);
@@ -158,14 +172,111 @@ fn written(
     Ok(Exit::Fine)
 }
 
-/// The policies and values of a solution at its nodes, as they stand in its run.
-fn solution(run: &CompleteRun, arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    let learned = [
+/// The table that a run is for, where nobody chooses or learns in it.
+fn main_table(run: &CompleteRun) -> Option<&'static str> {
+    let has = |name: &str| run.manifest.files.iter().any(|f| f.name == name);
+    match run.manifest.action.as_str() {
+        "simulate" if has("series.csv") => Some("series"),
+        "irf" => Some("irf"),
+        "steady_state" => Some("steady_state"),
+        _ if has("sweep.csv") => Some("sweep"),
+        _ => None,
+    }
+}
+
+/// A table of a run as it stands there, or its columns as arrays.
+fn table(
+    run: &CompleteRun,
+    name: &str,
+    arguments: &Arguments,
+    globals: &Globals,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    if let Some((option, _)) = learned(arguments).iter().find(|(_, typed)| *typed) {
+        return Err(idle(option, "a table of a run is written as it stands there").into());
+    }
+    let names: Vec<&str> = run.manifest.files.iter().map(|f| f.name.as_str()).collect();
+    let bare = name.strip_suffix(".csv").unwrap_or(name);
+    let file = format!("{bare}.csv");
+    if !names.contains(&file.as_str()) {
+        let all: Vec<&str> = names.iter().filter_map(|n| n.strip_suffix(".csv")).collect();
+        let d = Diagnostic::error("E0997", format!("the run has no table `{bare}`"));
+        return Err(d.hint(format!("its tables: {}", all.join(", "))).into());
+    }
+    let bytes = run.read(&file)?;
+    let stem = bare.replace('/', "_");
+    let (name, bytes) = match arguments.to {
+        To::Table => (format!("{stem}.csv"), bytes),
+        To::Npz => (format!("{stem}.npz"), columns(bare, &bytes)?),
+        To::Safetensors => {
+            return Err(Diagnostic::error("E0954", "a table has no weights")
+                .note("safetensors holds the network of a learned policy")
+                .hint("--to table or --to npz writes the table")
+                .into());
+        }
+    };
+    let more = serde_json::json!({ "diagnostics": Vec::<Diagnostic>::new() });
+    written(&name, &bytes, arguments, globals, screen, more)
+}
+
+/// The columns of a CSV file as arrays, one number per row; an empty cell is NaN.
+fn columns(table: &str, bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
+    let broken = |e: csv::Error| {
+        Diagnostic::error("E0955", format!("the table `{table}` cannot be read"))
+            .note(e.to_string())
+            .hint("solve, simulate or train again")
+    };
+    let mut file = csv::Reader::from_reader(bytes);
+    let heading: Vec<String> = file.headers().map_err(broken)?.iter().map(String::from).collect();
+    let mut values: Vec<Vec<f64>> = vec![Vec::new(); heading.len()];
+    let mut words: Option<usize> = None;
+    for row in file.records() {
+        for (k, cell) in row.map_err(broken)?.iter().enumerate() {
+            match cell.parse() {
+                Ok(x) => values[k].push(x),
+                Err(_) if cell.is_empty() => values[k].push(f64::NAN),
+                Err(_) => {
+                    values[k].push(f64::NAN);
+                    words = words.or(Some(k));
+                }
+            }
+        }
+    }
+    if let Some(k) = words {
+        return Err(Diagnostic::error(
+            "E0997",
+            format!(
+                "`{}` in the table `{table}` has words, and arrays hold numbers",
+                heading[k]
+            ),
+        )
+        .hint("--to table writes it as CSV"));
+    }
+    let rows = values.first().map_or(0, Vec::len);
+    let axis = || GridAxis {
+        name: "row".into(),
+        points: Points::Labels((0..rows).map(|i| i.to_string()).collect()),
+    };
+    let arrays: Vec<GridFunction> = heading
+        .iter()
+        .zip(values)
+        .map(|(name, x)| GridFunction::new(name, vec![axis()], x))
+        .collect::<Result<_, _>>()?;
+    npz(&arrays)
+}
+
+/// Options about learned policies, and whether they were typed.
+fn learned(arguments: &Arguments) -> [(&'static str, bool); 3] {
+    [
         ("--of-seed", arguments.of_seed.is_some()),
         ("--agent", arguments.agent.is_some()),
         ("--best", arguments.best),
-    ];
-    if let Some((option, _)) = learned.iter().find(|(_, typed)| *typed) {
+    ]
+}
+
+/// The policies and values of a solution at its nodes, as they stand in its run.
+fn solution(run: &CompleteRun, arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some((option, _)) = learned(arguments).iter().find(|(_, typed)| *typed) {
         return Err(idle(option, "the run is one of a solution, which nobody learned").into());
     }
     let (name, file) = match arguments.to {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct Globals {
-    /// Replace the value of a parameter or a setting; LO..HI:N runs N values (solve, simulate); may be repeated
+    /// Replace the value of a parameter or a setting; LO..HI:N runs N values (solve, simulate, steady_state); may be repeated
     #[arg(long = "set", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(super) set: Vec<(String, String)>,
     /// Seed of all random numbers

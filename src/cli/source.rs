@@ -96,8 +96,22 @@ fn unreadable(path: &Path, name: &str, e: &std::io::Error) -> Diagnostic {
     let error = error.note("there is no such file");
     match neighbour(path) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("`econc new` lists models to start from"),
+        None => match carried(path) {
+            Some(name) => error.hint(format!(
+                "`econc new {name}` writes the model {name}.econ that econc carries"
+            )),
+            None => error.hint("`econc new` lists models to start from"),
+        },
     }
+}
+
+/// The model that econc carries under that name.
+fn carried(path: &Path) -> Option<&'static str> {
+    let wanted = path.file_stem()?.to_str()?;
+    super::templates::TEMPLATES
+        .iter()
+        .find(|t| t.name == wanted)
+        .map(|t| t.name)
 }
 
 /// The model file beside it whose name is most alike.

@@ -9,6 +9,7 @@ use crate::graph::NodeId;
 use crate::limits;
 use crate::num::statistics::{self, Pairs, Running};
 use crate::solve::solution::Solution;
+use serde::{Deserialize, Serialize};
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ pub struct Moments {
 }
 
 /// How quantities go with output: what business cycles are described by.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cycle {
     /// The quantity that is output.
     pub output: String,
@@ -70,6 +71,11 @@ pub struct Cycle {
 
 /// Names of output, by their last part.
 const OUTPUT: &[&str] = &["y", "Y", "output", "Output", "gdp", "GDP"];
+
+/// Whether a quantity of this name is output.
+pub fn is_output(name: &str) -> bool {
+    OUTPUT.contains(&name.rsplit('.').next().unwrap_or_default())
+}
 
 /// What an agent earned in a life, from its beginning to its end (of the member, or of the world). The lives are those that began in the first half
 /// of the periods, whether they ended or not: those that ended alone would be the short ones.
@@ -211,7 +217,7 @@ fn put_on_chain(worlds: &mut Worlds, s: &Solution) -> Result<(), Diagnostic> {
 }
 
 /// The quantities of a simulation's table: shocks, states, actions, definitions and prices with their names.
-pub(super) fn watched(model: &Model) -> Vec<(String, NodeId)> {
+pub fn watched(model: &Model) -> Vec<(String, NodeId)> {
     let wanted = [
         "shock",
         "state",
@@ -444,10 +450,7 @@ impl Recorder {
             left: vec![Vec::new(); shown],
             sums: vec![Running::default(); sizes.len()],
             pairs: vec![Pairs::default(); sizes.len()],
-            output: (0..sizes.len()).find(|k| {
-                let last = watched[*k].0.rsplit('.').next().unwrap_or_default();
-                sizes[*k] == 1 && OUTPUT.contains(&last)
-            }),
+            output: (0..sizes.len()).find(|k| sizes[*k] == 1 && is_output(&watched[*k].0)),
             with_output: vec![Pairs::default(); sizes.len()],
             owner: watched
                 .iter()

@@ -12,7 +12,7 @@ use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
 use crate::driver::Solved;
 use crate::env::cast::names;
-use crate::env::simulate::{Averaged, Simulation};
+use crate::env::simulate::{Averaged, Cycle, Simulation};
 use crate::env::worlds::Counts;
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;
@@ -433,7 +433,7 @@ fn tables(c: &Certificate) -> Vec<NamedTable> {
         .numbers("min", column(&|x| x.min))
         .numbers("max", column(&|x| x.max))
         .numbers("sd of chain", column(&|x| x.chain.map_or(f64::NAN, |c| c.1)));
-    vec![NamedTable {
+    let moments = NamedTable {
         stem: "moments".into(),
         caption: if c.counted.1 == 0 {
             "Moments under the solution".into()
@@ -444,8 +444,24 @@ fn tables(c: &Certificate) -> Vec<NamedTable> {
             )
         },
         table,
-        on_screen: 12,
-    }]
+        on_screen: 24,
+    };
+    std::iter::once(moments)
+        .chain(c.cycle.as_ref().map(beside_output))
+        .collect()
+}
+
+/// How quantities go with output.
+fn beside_output(c: &Cycle) -> NamedTable {
+    NamedTable {
+        stem: "cycle".into(),
+        caption: format!("Beside output ({})", c.output),
+        table: Table::new()
+            .texts("name", c.rows.iter().map(|r| r.0.clone()).collect())
+            .numbers("relative sd", c.rows.iter().map(|r| r.1).collect())
+            .numbers("correlation", c.rows.iter().map(|r| r.2).collect()),
+        on_screen: 24,
+    }
 }
 
 /// Quantiles of the residuals as a picture: what a reader looks for first.
@@ -663,15 +679,7 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
         .numbers("autocorrelation", m.iter().map(|x| x.autocorrelation).collect())
         .numbers("min", m.iter().map(|x| x.min).collect())
         .numbers("max", m.iter().map(|x| x.max).collect());
-    let cycle = s.cycle.iter().map(|c| NamedTable {
-        stem: "cycle".into(),
-        caption: format!("Beside output ({})", c.output),
-        table: Table::new()
-            .texts("name", c.rows.iter().map(|r| r.0.clone()).collect())
-            .numbers("relative sd", c.rows.iter().map(|r| r.1).collect())
-            .numbers("correlation", c.rows.iter().map(|r| r.2).collect()),
-        on_screen: 24,
-    });
+    let cycle = s.cycle.iter().map(beside_output);
     let returns = Table::new()
         .texts("agent", s.returns.iter().map(|r| r.agent.clone()).collect())
         .numbers("sum of rewards", s.returns.iter().map(|r| r.total).collect())

@@ -1,5 +1,6 @@
 //! How the solution of one problem is judged: settings of the simulation and where it starts, and the judgement in the economy itself.
 
+use super::defined;
 use super::grid::{self, Certificate};
 use super::world;
 use crate::check::Model;
@@ -26,6 +27,10 @@ pub fn in_the_economy(
         policy: certificate.thresholds.euler,
         ..world::JudgeOptions::default()
     };
+    if let Err(d) = defined::moments(model, solution, certificate) {
+        certificate.reasons.push(d);
+        certificate.passed = false;
+    }
     match world::judge(model, solution, &problem.unseen, &problem.discretised, &options) {
         Ok(judged) => {
             certificate.passed &= judged.passed();

@@ -354,7 +354,7 @@ pub(in crate::check) fn set_unknown(
             word,
             &known,
             &format!(
-                "its parameters are {}; settings are set as tolerance=1e-8, grid.NAME=200, train.KEY=.., verify.KEY=..",
+                "its parameters are {}; settings are set as tolerance=1e-8, grid.NAME=200, train.KEY=.., verify.KEY=..; train, tune and verify take a learner's keys as --with {word}=VALUE",
                 list(params)
             ),
         ),

@@ -50,6 +50,9 @@ use std::path::{Component, Path, PathBuf};
 /// Name of the manifest inside a run directory.
 pub const MANIFEST: &str = "manifest.ron";
 
+/// The same for programs that do not read RON, written when the run has come to its end.
+pub const MANIFEST_JSON: &str = "manifest.json";
+
 /// Version of the manifest's layout.
 const FORMAT: u32 = 2;
 
@@ -435,7 +438,7 @@ impl RunDirectory {
     fn named(&self, name: &str) -> Result<PathBuf, Diagnostic> {
         let relative = Path::new(name);
         let plain = relative.components().all(|c| matches!(c, Component::Normal(_)));
-        if name.is_empty() || !plain || name == MANIFEST || name == LOCK {
+        if name.is_empty() || !plain || [MANIFEST, MANIFEST_JSON, LOCK].contains(&name) {
             return Err(
                 Diagnostic::error("E0957", format!("`{name}` cannot be the name of a file of a run"))
                     .hint("use a relative name without `..`"),

@@ -5,7 +5,8 @@ use super::names::{next_number, number_of, numbered, siblings};
 use super::open::{check_files, checkpoints, inspect, stem};
 use super::replace::{check_free, is_only_a_run};
 use super::{
-    FAILED, LOCK, MANIFEST, Manifest, PARTIAL, REPLACED, RunDirectory, RunPlace, SEAL, Standing, Status, WORK,
+    FAILED, LOCK, MANIFEST, MANIFEST_JSON, Manifest, PARTIAL, REPLACED, RunDirectory, RunPlace, SEAL, Standing, Status,
+    WORK,
 };
 use crate::diag::Diagnostic;
 use std::fs;
@@ -20,6 +21,8 @@ impl RunDirectory {
     /// E0951, E0952; the directory returned by [`RunDirectory::path`] keeps everything.
     pub fn finish(mut self, status: Status, reason: Option<&str>, wall_seconds: f64) -> Result<PathBuf, Diagnostic> {
         self.manifest.wall_seconds = Some(wall_seconds);
+        self.manifest.status = status;
+        self.manifest.reason = reason.map(str::to_string);
         self.save_manifest(status, reason)?;
         self.lock = None;
         // Gone or not, an unlocked lock file says nothing; it is only untidy.
@@ -55,6 +58,9 @@ impl RunDirectory {
         if matches!(status, Status::Complete | Status::Failed) {
             // Untidy if it stays, not wrong.
             let _ = fs::remove_dir_all(self.partial.join(WORK));
+            let path = self.partial.join(MANIFEST_JSON);
+            write_whole(&path, MANIFEST_JSON, |w| w.write_all(&for_others(&self.manifest)))
+                .map_err(|e| cannot_write(&path, &self.partial, &e))?;
         }
         match status {
             Status::Complete => self.publish(),
@@ -172,6 +178,31 @@ impl RunDirectory {
             .map(drop)
             .map_err(|e| cannot_write(&path, &self.partial, &e))
     }
+}
+
+/// The manifest as JSON, for other programs; econc reads `manifest.ron`.
+pub(super) fn for_others(m: &Manifest) -> Vec<u8> {
+    let files = m
+        .files
+        .iter()
+        .map(|f| serde_json::json!({ "name": f.name, "bytes": f.bytes, "sha256": f.sha256 }));
+    let json = serde_json::json!({
+        "format": m.format,
+        "econc": m.econc,
+        "action": m.action,
+        "command": m.command,
+        "model": m.model,
+        "model_sha256": m.model_sha256,
+        "settings": m.settings,
+        "overrides": m.overrides.iter().map(|(name, value)| serde_json::json!({ "name": name, "value": value })).collect::<Vec<_>>(),
+        "seed": m.seed,
+        "status": m.status.to_string(),
+        "reason": m.reason,
+        "started": m.started,
+        "wall_seconds": m.wall_seconds,
+        "files": files.collect::<Vec<_>>(),
+    });
+    format!("{json:#}\n").into_bytes()
 }
 
 /// Where the run in a directory shall stand when it is done.

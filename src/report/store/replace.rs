@@ -5,7 +5,8 @@
 
 use super::files::{busy, sha256, shown, taken, unreadable};
 use super::open::inspect;
-use super::{CHECKPOINT, LOCK, LOGS, MANIFEST, Manifest, Status, WORK, WRITING};
+use super::publish::for_others;
+use super::{CHECKPOINT, LOCK, LOGS, MANIFEST, MANIFEST_JSON, Manifest, Status, WORK, WRITING};
 use crate::diag::Diagnostic;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -102,6 +103,9 @@ fn changed(root: &Path, name: &Path, manifest: &Manifest) -> io::Result<bool> {
     let Some(text) = name.to_str().map(|n| n.replace(std::path::MAIN_SEPARATOR, "/")) else {
         return Ok(false);
     };
+    if text == MANIFEST_JSON {
+        return Ok(fs::read(root.join(name))? != for_others(manifest));
+    }
     let written = manifest.files.iter().find(|f| f.name == text);
     let Some(written) = written.filter(|_| manifest.status == Status::Complete) else {
         return Ok(false);
@@ -118,7 +122,7 @@ fn is_file_of(name: &Path, manifest: &Manifest) -> bool {
     // What a kill left in the middle of being written.
     let name = name.strip_suffix(WRITING).unwrap_or(&name);
     let listed = |name: &str| manifest.files.iter().any(|f| f.name == name);
-    if name == MANIFEST || name == LOCK || listed(name) {
+    if [MANIFEST, MANIFEST_JSON, LOCK].contains(&name) || listed(name) {
         return true;
     }
     match name.split_once('/') {
@@ -189,6 +193,17 @@ pub(in crate::report) mod tests {
         fs::write(run.join("seed_1/checkpoint"), b"x").unwrap();
         fs::write(run.join("report.html.writing"), b"x").unwrap();
         check_free(&run, true).unwrap();
+        // What econc wrote for others is its own, until somebody writes into it.
+        let json = run.join(MANIFEST_JSON);
+        let own = fs::read(&json).unwrap();
+        let read: serde_json::Value = serde_json::from_slice(&own).unwrap();
+        assert_eq!(
+            (&read["status"], &read["files"][1]["name"]),
+            (&"complete".into(), &"report.html".into())
+        );
+        fs::write(&json, b"{\"mine\": true}").unwrap();
+        assert!(check_free(&run, true).unwrap_err().notes[0].contains(MANIFEST_JSON));
+        fs::write(&json, own).unwrap();
         for name in ["notes.txt", "plots/b.svg", "seed_1/notes.txt", "seed_x"] {
             fs::write(run.join(name), b"x").unwrap();
             let error = check_free(&run, true).unwrap_err();

@@ -30,6 +30,7 @@ pub mod trusted;
 use super::handed::Handed;
 use super::simulate::{PathPolicy, SolvedPolicy};
 use crate::diag::{Diagnostic, Severity};
+use crate::env::simulate::Cycle;
 use crate::solve::bellman::Bellman;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::solution::Solution;
@@ -200,6 +201,12 @@ pub struct Certificate {
     pub infeasible: f64,
     /// Moments, one entry per series.
     pub moments: Vec<SeriesMoments>,
+    /// How they go with output, where something is called so.
+    #[serde(default)]
+    pub cycle: Option<Cycle>,
+    /// What moments were taken of.
+    #[serde(skip)]
+    pub lives: moments::Lives,
     /// States that still moved while they were counted.
     #[serde(default)]
     pub moving: Vec<Moving>,

@@ -1,4 +1,5 @@
-//! Moments under the solution: of shocks beside those of their chains, of states, actions and the reward. They inform.
+//! Moments under the solution: of shocks beside those of their chains, of states, actions and the reward. They inform. Those of what the file defines
+//! are added where the economy is known (`verify/defined.rs`).
 
 use super::{Certificate, GridEvidence, Proof, SeriesMoments, rest};
 use crate::chance::chain;
@@ -8,54 +9,91 @@ use crate::num::statistics;
 /// Moments of what was simulated.
 pub struct Moments;
 
+/// What was seen in lives on the solver's chain. Arrays run over period x path, paths fastest: one entry per path-period.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lives {
+    /// Number of the joint state of the chain, one per path-period.
+    pub joint: Vec<usize>,
+    /// The date, one per path-period.
+    pub time: Vec<usize>,
+    /// States, `[state][path-period]`.
+    pub states: Vec<Vec<f64>>,
+    /// Actions, `[action][path-period]`.
+    pub actions: Vec<Vec<f64>>,
+    /// Rewards, one value per path-period.
+    pub reward: Vec<f64>,
+    /// Whether a life ends with the period, one flag for each path-period.
+    pub last: Vec<bool>,
+    /// Periods that count, one number per path.
+    pub whole: Vec<usize>,
+}
+
+impl Lives {
+    /// Whether path-period `k` counts.
+    pub fn counts(&self, k: usize) -> bool {
+        k / self.whole.len() < self.whole[k % self.whole.len()]
+    }
+
+    /// Moments of a series `x`, one value per path-period.
+    pub fn moments(&self, name: &str, x: &[f64], chain: Option<(f64, f64, f64)>) -> SeriesMoments {
+        let paths = self.whole.len();
+        let lives: Vec<Vec<f64>> = (0..paths)
+            .map(|p| x.iter().skip(p).step_by(paths).copied().take(self.whole[p]).collect())
+            .collect();
+        let mut pairs = statistics::Pairs::default();
+        for (p, own) in lives.iter().enumerate() {
+            let together = own.windows(2).enumerate().filter(|(i, _)| !self.last[i * paths + p]);
+            together.for_each(|(_, pair)| pairs.push(pair[0], pair[1]));
+        }
+        // In the order of periods.
+        let counted = x.iter().enumerate().filter(|(k, _)| self.counts(*k));
+        let counted: Vec<f64> = counted.map(|(_, x)| *x).collect();
+        SeriesMoments {
+            name: name.into(),
+            mean: statistics::mean(&counted),
+            sd: statistics::sd(&counted),
+            errors: rest::standard_errors(&counted, &lives),
+            autocorrelation: pairs.correlation(),
+            min: counted.iter().copied().fold(f64::INFINITY, f64::min),
+            max: counted.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            chain,
+        }
+    }
+}
+
 impl Proof for Moments {
     fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         let (spec, played, paths) = (bench.bellman.problem.spec(), bench.played, bench.paths);
         out.burn_in = played.before;
         out.counted = (played.whole.iter().sum::<usize>() / paths, paths);
-        let mut push = |name: &str, x: &[f64], chain: Option<(f64, f64, f64)>| {
-            let lives: Vec<Vec<f64>> = (0..paths)
-                .map(|p| x.iter().skip(p).step_by(paths).copied().take(played.whole[p]).collect())
-                .collect();
-            let mut pairs = statistics::Pairs::default();
-            for (p, own) in lives.iter().enumerate() {
-                let together = own.windows(2).enumerate().filter(|(i, _)| !played.last[i * paths + p]);
-                together.for_each(|(_, pair)| pairs.push(pair[0], pair[1]));
-            }
-            // In the order of periods.
-            let counted = x
-                .iter()
-                .enumerate()
-                .filter(|(k, _)| k / paths < played.whole[k % paths]);
-            let counted: Vec<f64> = counted.map(|(_, x)| *x).collect();
-            out.moments.push(SeriesMoments {
-                name: name.into(),
-                mean: statistics::mean(&counted),
-                sd: statistics::sd(&counted),
-                errors: rest::standard_errors(&counted, &lives),
-                autocorrelation: pairs.correlation(),
-                min: counted.iter().copied().fold(f64::INFINITY, f64::min),
-                max: counted.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-                chain,
-            });
+        let values = |s: usize| spec.chain.values.iter().map(move |v| v[s]).collect::<Vec<f64>>();
+        let lives = Lives {
+            joint: played.times.iter().map(|at| at.shock).collect(),
+            time: played.times.iter().map(|at| at.time).collect(),
+            states: played.states.clone(),
+            actions: played.actions.clone(),
+            reward: played.reward.clone(),
+            last: played.last.clone(),
+            whole: played.whole.clone(),
         };
         for (s, name) in spec.chain.names.iter().enumerate() {
-            let values: Vec<f64> = spec.chain.values.iter().map(|v| v[s]).collect();
-            let x: Vec<f64> = played.times.iter().map(|at| values[at.shock]).collect();
+            let values = values(s);
+            let x: Vec<f64> = lives.joint.iter().map(|j| values[*j]).collect();
             let exact = chain::Chain {
                 values,
                 transition: spec.chain.transition.clone(),
             }
             .moments();
-            push(name, &x, Some((exact.mean, exact.sd, exact.autocorrelation)));
+            let exact = (exact.mean, exact.sd, exact.autocorrelation);
+            out.moments.push(lives.moments(name, &x, Some(exact)));
         }
-        for (state, x) in spec.states.iter().zip(&played.states) {
-            push(&state.name, x, None);
+        let states = spec.states.iter().map(|s| &s.name).zip(&lives.states);
+        let actions = spec.actions.iter().map(|a| &a.name).zip(&lives.actions);
+        for (name, x) in states.chain(actions) {
+            out.moments.push(lives.moments(name, x, None));
         }
-        for (action, x) in spec.actions.iter().zip(&played.actions) {
-            push(&action.name, x, None);
-        }
-        push("reward", &played.reward, None);
+        out.moments.push(lives.moments("reward", &lives.reward, None));
+        out.lives = lives;
         if spec.horizon.is_none() {
             out.moving = rest::moving(played, spec, paths, bench.options.longest == 0);
         }

@@ -106,6 +106,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("solve", "seed", "solve saver.econ", "--seed 2"),
     ("solve", "out", "solve saver.econ", "--out here"),
     ("solve", "force", "solve saver.econ --out saved", "--force"),
+    ("solve", "plot", "solve saver.econ --out here", "--plot"),
     (
         "steady_state",
         "concept",
@@ -142,6 +143,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("simulate", "seed", "simulate saver.econ", "--seed 2"),
     ("simulate", "out", "simulate saver.econ", "--out here"),
     ("simulate", "force", "simulate saver.econ --out saved", "--force"),
+    ("simulate", "plot", "simulate saver.econ --out here", "--plot"),
     (
         "train",
         "learner",
@@ -175,6 +177,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     ("train", "out", "train saver.econ", "--out here"),
     ("train", "force", "train saver.econ --out learned", "--force"),
+    ("train", "plot", "train saver.econ --out here", "--plot"),
     (
         "tune",
         "learner",
@@ -219,6 +222,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("tune", "seed", "tune saver.econ --trials 2", "--seed 2"),
     ("tune", "out", "tune saver.econ --trials 2", "--out here"),
     ("tune", "force", "tune saver.econ --trials 2 --out learned", "--force"),
+    ("tune", "plot", "tune saver.econ --trials 2 --out here", "--plot"),
     (
         "verify",
         "policy",
@@ -275,6 +279,12 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "verify saver.econ --solution saved --policy learned",
         "--seed 2",
     ),
+    (
+        "verify",
+        "plot",
+        "verify saver.econ --policy learned --out here",
+        "--plot",
+    ),
     ("verify", "out", "verify saver.econ --solution saved", "--out here"),
     (
         "verify",
@@ -295,8 +305,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("irf", "seed", "irf saved", "--seed 2"),
     ("irf", "out", "irf saved", "--out here"),
     ("irf", "force", "irf saved --out learned", "--force"),
+    ("irf", "plot", "irf saved --out here", "--plot"),
     ("compare", "out", "compare saved elsewhere", "--out both.csv"),
     ("compare", "force", "compare saved elsewhere --out there.dot", "--force"),
+    ("compare", "plot", "compare saved elsewhere", "--plot"),
     ("export", "to", "export learned", "--to safetensors"),
     ("export", "table", "export learned", "--table certificate"),
     ("export", "of-seed", "export learned", "--of-seed 2"),
@@ -526,7 +538,7 @@ fn every_option_changes_what_comes_out_or_is_refused() {
             line.starts_with(command) && added.contains(&format!("--{option}")),
             "{line} {added}"
         );
-        let json = !["json", "color", "quiet"].contains(option);
+        let json = !["json", "color", "quiet", "plot"].contains(option);
         let one = &*seen
             .entry((line, json))
             .or_insert_with(|| outcome(base.path(), line, json));

@@ -12,14 +12,14 @@ const READ: &[(&str, &[&str])] = &[
     ("fmt", &[]),
     ("graph", &["set", "out", "force"]),
     ("explain", &[]),
-    ("solve", &["set", "seed", "threads", "out", "force"]),
+    ("solve", &["set", "seed", "threads", "out", "force", "plot"]),
     ("steady_state", &["set", "threads", "out", "force"]),
-    ("simulate", &["set", "seed", "threads", "out", "force"]),
-    ("irf", &["set", "seed", "threads", "out", "force"]),
-    ("train", &["set", "seed", "threads", "out", "force"]),
-    ("tune", &["set", "seed", "threads", "out", "force"]),
-    ("verify", &["set", "seed", "threads", "out", "force"]),
-    ("compare", &["out", "force"]),
+    ("simulate", &["set", "seed", "threads", "out", "force", "plot"]),
+    ("irf", &["set", "seed", "threads", "out", "force", "plot"]),
+    ("train", &["set", "seed", "threads", "out", "force", "plot"]),
+    ("tune", &["set", "seed", "threads", "out", "force", "plot"]),
+    ("verify", &["set", "seed", "threads", "out", "force", "plot"]),
+    ("compare", &["out", "force", "plot"]),
     ("export", &["out", "force"]),
     ("new", &[]),
     ("reproduce", &["threads", "out"]),
@@ -29,7 +29,7 @@ const READ: &[(&str, &[&str])] = &[
 ];
 
 /// The options that some command does not read.
-const COMMON: &[&str] = &["set", "seed", "threads", "out", "force"];
+const COMMON: &[&str] = &["set", "seed", "threads", "out", "force", "plot"];
 
 /// Errs where a common option was typed that has no effect on what was asked.
 ///
@@ -83,6 +83,9 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
     }
     if typed("seed") && typed("seeds") && command == "train" {
         return Err(idle("--seed", "--seeds says which seeds are trained"));
+    }
+    if typed("plot") && typed("json") {
+        return Err(idle("--plot", "--json prints JSON only"));
     }
     given_once(own)
 }

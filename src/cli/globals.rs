@@ -36,6 +36,9 @@ pub(super) struct Globals {
     /// Print results and errors only
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
+    /// Draw the plots in the terminal, too
+    #[arg(long, global = true)]
+    pub(super) plot: bool,
     /// Colours: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub(super) color: Color,
@@ -67,6 +70,7 @@ impl Globals {
             out: None,
             force: false,
             quiet: false,
+            plot: false,
             color: Color::Never,
             host: None,
         }

@@ -8,6 +8,7 @@ use super::meter::Show;
 use super::source::{self, Source};
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity, render};
+use crate::report::content::Content;
 use crate::report::lines;
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -18,6 +19,7 @@ pub(super) struct Screen {
     /// Print JSON.
     pub(super) json: bool,
     quiet: bool,
+    plot: bool,
     color_out: bool,
     color_err: bool,
     broken: Cell<bool>,
@@ -39,12 +41,30 @@ impl Screen {
         Screen {
             json: globals.json,
             quiet: globals.quiet,
+            plot: globals.plot,
             color_out: globals.host.is_none() && color(std::io::stdout().is_terminal()),
             color_err: globals.host.is_none() && color(std::io::stderr().is_terminal()),
             broken: Cell::new(false),
             host: globals.host.clone(),
             sources: RefCell::default(),
         }
+    }
+
+    /// What a command has to say, in lines of the width, with its plots if they were asked for.
+    pub(super) fn content(&self, content: &Content) -> String {
+        let mut text = content.screen(self.width(), self.color_out);
+        if self.plot {
+            let drawn: Vec<String> = content
+                .pictures
+                .iter()
+                .map(|p| format!("\n{}", p.picture.to_terminal(self.width(), self.color_out)))
+                .collect();
+            match drawn.is_empty() {
+                true => text.push_str("\nno plots: nothing here varies over states or periods\n"),
+                false => text.extend(drawn),
+            }
+        }
+        text
     }
 
     /// Whether results may be coloured.

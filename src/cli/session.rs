@@ -324,7 +324,7 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
         screen.json(&json);
         return;
     }
-    let mut text = content.screen(screen.width(), screen.color());
+    let mut text = screen.content(&content);
     let word = if status == Status::Complete {
         "files"
     } else {

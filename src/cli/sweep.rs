@@ -255,7 +255,7 @@ fn finish(
         }));
         return Ok(exit);
     }
-    let mut text = content.screen(screen.width(), screen.color());
+    let mut text = screen.content(&content);
     text.push_str(&format!(
         "\nfiles: {}  (sweep.csv, report.html, run-..)\n",
         directory.display()

@@ -8,6 +8,7 @@ mod data;
 mod heat;
 mod lines;
 mod scale;
+mod terminal;
 
 use super::npy::{GridFunction, Points};
 use crate::diag::Diagnostic;

@@ -156,6 +156,29 @@ fn every_kind_of_run_is_exported_as_a_table_and_as_arrays() {
         assert_eq!(array.iter().copied().collect::<Vec<f64>>(), column, "{run}");
         assert!(column.len() > 80, "{run}: {}", column.len());
     }
+    // Every world is in the panel: the first as its series, each with its own draws.
+    fine(
+        here,
+        "simulate m.econ --policy solved --periods 12 --worlds 3 --out several",
+    );
+    let table = |name: &str| -> Vec<Vec<f64>> {
+        let mut file = csv::Reader::from_path(here.join("several").join(name)).expect("a table");
+        let rows = file.records().map(|r| r.expect("a row"));
+        rows.map(|r| r.iter().map(|x| x.parse().expect("a number")).collect())
+            .collect()
+    };
+    let (series, panel) = (table("series.csv"), table("panel.csv"));
+    assert_eq!(panel.len(), 36);
+    for (i, row) in panel.iter().enumerate() {
+        assert_eq!(row[..2], [(i / 12 + 1) as f64, (i % 12) as f64]);
+        assert_eq!(row[2..] == series[i % 12][1..], i < 12, "row {i}");
+    }
+    let mean = |k: usize| panel.iter().map(|r| r[k]).sum::<f64>() / 36.0;
+    let mut file = csv::Reader::from_path(here.join("several/moments.csv")).expect("moments");
+    for (k, row) in file.records().map(|r| r.expect("a row")).enumerate() {
+        let said: f64 = row[1].parse().expect("a mean");
+        assert!((said - mean(k + 2)).abs() < 1e-9 * (1.0 + said.abs()), "{row:?}");
+    }
     // Runs in which nobody chooses are for one table; any other is named.
     fine(here, "simulate m.econ --policy solved --periods 40 --out simulated");
     fine(here, "steady_state m.econ --out rest");

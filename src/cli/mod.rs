@@ -337,6 +337,15 @@ fn unread(error: &clap::Error) -> Diagnostic {
     if first.contains("argument '='") {
         out = out.hint("no spaces around `=`: --set alpha=0.3");
     }
+    let unknown = first
+        .strip_prefix("unexpected argument '--")
+        .and_then(|rest| rest.split('\'').next());
+    if let Some(word) = unknown.filter(|_| out.hint.is_none()) {
+        out = out.hint(match word {
+            "sweep" | "range" => "several values are one setting: --set NAME=LO..HI:N".to_string(),
+            _ => format!("parameters and settings are given as --set {word}=VALUE, a learner's keys as --with {word}=VALUE; econc COMMAND --help shows what a command takes"),
+        });
+    }
     if out.hint.is_none() {
         out = out.hint("econc COMMAND --help shows what a command takes");
     }

@@ -118,6 +118,10 @@ pub struct Simulation {
     pub worlds: usize,
     /// Series of the first world: one per quantity and element (of a vector the first eight members).
     pub series: Vec<Series>,
+    /// Worlds in `panel`.
+    pub panelled: usize,
+    /// The same series in the first `panelled` worlds, period x world, worlds fastest: one array per series; no array where one world was simulated.
+    pub panel: Vec<Vec<f64>>,
     /// Moments over worlds, members and periods together: one per quantity.
     pub moments: Vec<Moments>,
     /// How quantities go with output, where something is called so.
@@ -129,6 +133,9 @@ pub struct Simulation {
     /// For each quantity: name, smallest and largest first value over worlds and members.
     pub first: Vec<(String, f64, f64)>,
 }
+
+/// Most numbers of a panel: of more worlds than that it holds the first.
+const PANEL: usize = 2_000_000;
 
 /// Largest number of members of a vector shown one by one.
 const SHOWN_MEMBERS: usize = 8;
@@ -171,7 +178,8 @@ pub fn simulate(
         _ => periods,
     };
     // Kept, copied for the report, and written as text.
-    let bytes = recorder.series.len() as f64 * periods as f64 * (8.0 + 8.0 + 20.0);
+    let numbers = recorder.series.len() as f64 * periods as f64 * (1 + recorder.panelled) as f64;
+    let bytes = numbers * (8.0 + 8.0 + 20.0);
     limits::fits(bytes, &format!("the series of {periods} periods"), "fewer --periods")?;
     let mut done = 0;
     while done < periods || done < longest && !recorder.all_over() {
@@ -416,6 +424,9 @@ struct Recorder {
     /// Whether the last life that counts is over, world by world.
     over: Vec<bool>,
     series: Vec<Vec<f64>>,
+    /// The same in the first `panelled` worlds, period x world.
+    panelled: usize,
+    panel: Vec<Vec<f64>>,
     /// Whether the members that these are of have left, as far as any may.
     left: Vec<Vec<bool>>,
     sums: Vec<Running>,
@@ -447,6 +458,11 @@ impl Recorder {
             recorded: 0,
             over: vec![false; worlds],
             series: vec![Vec::new(); shown],
+            panelled: match worlds {
+                0 | 1 => 0,
+                _ => worlds.min((PANEL / (shown * periods).max(1)).max(1)),
+            },
+            panel: vec![Vec::new(); if worlds > 1 { shown } else { 0 }],
             left: vec![Vec::new(); shown],
             sums: vec![Running::default(); sizes.len()],
             pairs: vec![Pairs::default(); sizes.len()],
@@ -489,6 +505,13 @@ impl Recorder {
                     self.left[at].extend(left);
                     let value = if left == Some(true) { f64::NAN } else { values[e * n] };
                     self.series[at].push(value);
+                    if let Some(panel) = self.panel.get_mut(at) {
+                        let here = (e * n..e * n + self.panelled).map(|i| match gone.get(i) {
+                            Some(true) => f64::NAN,
+                            _ => values[i],
+                        });
+                        panel.extend(here);
+                    }
                 }
                 at += 1;
             }
@@ -584,6 +607,8 @@ impl Recorder {
             averaged,
             worlds: self.worlds,
             series,
+            panelled: self.panelled,
+            panel: self.panel,
             moments,
             cycle,
             returns,

@@ -536,7 +536,14 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
     let mut facts = vec![
         ("behaviour".to_string(), behaviour.to_string()),
         ("periods".into(), s.periods.to_string()),
-        ("worlds".into(), s.worlds.to_string()),
+        (
+            "worlds".into(),
+            match s.panelled {
+                0 | 1 => s.worlds.to_string(),
+                n if n == s.worlds => format!("{n}; all of them in panel.csv"),
+                n => format!("{}; the first {n} in panel.csv", s.worlds),
+            },
+        ),
     ];
     if s.counts.episodes > 0 {
         facts.push(("episodes ended".into(), s.counts.episodes.to_string()));
@@ -560,7 +567,10 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         equations: None,
         drawing: None,
         diagnostics,
-        files: Vec::new(),
+        files: panel(s)
+            .map(|t| ("panel.csv".to_string(), t.to_csv()))
+            .into_iter()
+            .collect(),
         numbers: Vec::new(),
     }
 }
@@ -725,6 +735,34 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
         },
     ];
     tables.into_iter().chain(cycle).collect()
+}
+
+/// All worlds, one row per world and period; nothing where one was simulated.
+fn panel(s: &Simulation) -> Option<Table> {
+    let n = s.panelled;
+    if n < 2 {
+        return None;
+    }
+    let rows = || (0..n).flat_map(|w| (0..s.periods).map(move |t| (w, t)));
+    let mut table = Table::new()
+        .integers("world", rows().map(|(w, _)| w as i64 + 1).collect())
+        .integers("t", rows().map(|(_, t)| t as i64).collect());
+    for (x, all) in s
+        .series
+        .iter()
+        .zip(&s.panel)
+        .filter(|(_, all)| all.len() == n * s.periods)
+    {
+        table = table.with(
+            &x.name,
+            Values::Gaps(
+                rows()
+                    .map(|(w, t)| Some(all[t * n + w]).filter(|x| !x.is_nan()))
+                    .collect(),
+            ),
+        );
+    }
+    Some(table)
 }
 
 /// The paths of the first world.

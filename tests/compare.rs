@@ -234,3 +234,43 @@ fn every_kind_of_run_is_exported_as_a_table_and_as_arrays() {
         assert!(said(&output).contains(code), "{line}: {}", said(&output));
     }
 }
+
+/// Brock and Mirman (1972): consumption is a fixed share of output, so its moments and how it goes with output are known.
+#[test]
+fn a_solution_has_the_moments_of_what_the_file_defines() {
+    let folder = scratch();
+    let here = folder.path();
+    let file = crate::common::model("brock_mirman").display().to_string();
+    fine(here, &format!("solve {file} --out solved"));
+    let rows = |name: &str| -> Vec<csv::StringRecord> {
+        let mut file = csv::Reader::from_path(here.join("solved").join(name)).expect("a table");
+        file.records().map(|r| r.expect("a row")).collect()
+    };
+    let number = |r: &csv::StringRecord, k: usize| r[k].parse::<f64>().expect("a number");
+    let moments = rows("moments.csv");
+    let of = |name: &str| {
+        moments
+            .iter()
+            .find(|r| &r[0] == name)
+            .unwrap_or_else(|| panic!("no {name}: {moments:?}"))
+    };
+    let names: Vec<&str> = moments.iter().map(|r| &r[0]).collect();
+    let place = |name: &str| names.iter().position(|n| *n == name);
+    assert!(
+        place("planner.k") < place("planner.y") && place("planner.y") < place("reward"),
+        "{names:?}"
+    );
+    let share = 1.0 - 0.95 / 3.0;
+    for k in [1, 3] {
+        let (y, c) = (number(of("planner.y"), k), number(of("planner.c"), k));
+        assert!((c / y - share).abs() < 1e-6, "{k}: {c} of {y}");
+    }
+    let cycle = rows("cycle.csv");
+    let c = cycle.iter().find(|r| &r[0] == "planner.c").expect("consumption");
+    assert!(
+        (number(c, 1) - share).abs() < 1e-6 && (number(c, 2) - 1.0).abs() < 1e-9,
+        "{c:?}"
+    );
+    let y = cycle.iter().find(|r| &r[0] == "planner.y").expect("output");
+    assert!((number(y, 1) - 1.0).abs() < 1e-12, "{y:?}");
+}

@@ -4,7 +4,7 @@ use super::host::Host;
 use super::pace::Pace;
 use super::stop;
 use crate::limits;
-use crate::report::number;
+use crate::report::{lines::within, number};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -96,7 +96,13 @@ fn lines(started: Instant, standing: &Arc<Mutex<Standing>>) {
     // Progress that cannot be shown is no fault.
     let _ = std::thread::Builder::new().name("progress".to_string()).spawn(move || {
         let seconds = || started.elapsed().as_secs_f64();
-        lines_by(&mut std::thread::sleep, &seconds, &standing, &mut std::io::stderr());
+        let width = super::width::known_width().map_or(usize::MAX, |w| w.clamp(40, 160));
+        lines_by(
+            &mut std::thread::sleep,
+            &seconds,
+            &standing,
+            (width, &mut std::io::stderr()),
+        );
     });
 }
 
@@ -105,7 +111,7 @@ fn lines_by(
     wait: &mut dyn FnMut(Duration),
     seconds: &dyn Fn() -> f64,
     standing: &Mutex<Standing>,
-    out: &mut dyn Write,
+    (width, out): (usize, &mut dyn Write),
 ) {
     let mut pause = FIRST_LINE;
     loop {
@@ -115,7 +121,7 @@ fn lines_by(
             Ok(s) if !s.over => s.line(seconds()),
             Ok(_) | Err(_) => return,
         };
-        let _ = out.write_all(text.as_bytes());
+        let _ = out.write_all(within(&text, width).as_bytes());
     }
 }
 
@@ -270,7 +276,7 @@ mod tests {
             (s.done, s.of, s.unit) = (now.get() as u64, 100, "steps");
             s.over = now.get() > 100.0;
         };
-        lines_by(&mut wait, &|| now.get(), &standing, &mut out);
+        lines_by(&mut wait, &|| now.get(), &standing, (100, &mut out));
         let said = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(

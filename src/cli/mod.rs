@@ -62,6 +62,7 @@ mod tune;
 mod tuning;
 mod verify;
 mod why;
+mod width;
 
 use crate::diag::{Diagnostic, Severity};
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -6,6 +6,7 @@ use super::globals::{Color, Globals};
 use super::host::Host;
 use super::meter::Show;
 use super::source::{self, Source};
+use super::width::known_width;
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity, render};
 use crate::report::content::Content;
@@ -241,16 +242,6 @@ pub(super) fn json_version() -> u8 {
 pub(super) fn failed_in_json(exit: u8, diagnostics: &[Diagnostic]) -> serde_json::Value {
     let status = if exit > 128 { "interrupted" } else { "failed" };
     serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics })
-}
-
-/// The width of the terminal, or of the environment's COLUMNS where there is none.
-fn known_width() -> Option<usize> {
-    let terminal = console::Term::stdout()
-        .size_checked()
-        .map(|(_, columns)| usize::from(columns));
-    terminal
-        .or_else(|| std::env::var("COLUMNS").ok()?.trim().parse().ok())
-        .filter(|w| *w > 0)
 }
 
 /// A message with its sentences in lines of the width, where one is known; in a pipe each is one line, for other programs. Lines of the

@@ -1,6 +1,6 @@
 //! Writing whole files, and messages about files that cannot be written or read.
 
-use super::{DISK_FULL, FileEntry, WRITING};
+use super::{DISK_FULL, FileEntry, Manifest, WRITING};
 use crate::diag::Diagnostic;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -176,4 +176,28 @@ pub(in crate::report) fn resolved(path: &Path) -> Option<PathBuf> {
     } else {
         there.join(rest)
     })
+}
+/// The manifest as JSON, for other programs; econc reads `manifest.ron`.
+pub(super) fn for_others(m: &Manifest) -> Vec<u8> {
+    let files = m
+        .files
+        .iter()
+        .map(|f| serde_json::json!({ "name": f.name, "bytes": f.bytes, "sha256": f.sha256 }));
+    let json = serde_json::json!({
+        "format": m.format,
+        "econc": m.econc,
+        "action": m.action,
+        "command": m.command,
+        "model": m.model,
+        "model_sha256": m.model_sha256,
+        "settings": m.settings,
+        "overrides": m.overrides.iter().map(|(name, value)| serde_json::json!({ "name": name, "value": value })).collect::<Vec<_>>(),
+        "seed": m.seed,
+        "status": m.status.to_string(),
+        "reason": m.reason,
+        "started": m.started,
+        "wall_seconds": m.wall_seconds,
+        "files": files.collect::<Vec<_>>(),
+    });
+    format!("{json:#}\n").into_bytes()
 }

@@ -1,6 +1,6 @@
 //! The end of a run: its manifest, its name, and what it takes the place of.
 
-use super::files::{beside, cannot_publish, cannot_write, sha256, shown, taken, write_whole};
+use super::files::{beside, cannot_publish, cannot_write, for_others, sha256, shown, taken, write_whole};
 use super::names::{next_number, number_of, numbered, siblings};
 use super::open::{check_files, checkpoints, inspect, stem};
 use super::replace::{check_free, is_only_a_run};
@@ -178,31 +178,6 @@ impl RunDirectory {
             .map(drop)
             .map_err(|e| cannot_write(&path, &self.partial, &e))
     }
-}
-
-/// The manifest as JSON, for other programs; econc reads `manifest.ron`.
-pub(super) fn for_others(m: &Manifest) -> Vec<u8> {
-    let files = m
-        .files
-        .iter()
-        .map(|f| serde_json::json!({ "name": f.name, "bytes": f.bytes, "sha256": f.sha256 }));
-    let json = serde_json::json!({
-        "format": m.format,
-        "econc": m.econc,
-        "action": m.action,
-        "command": m.command,
-        "model": m.model,
-        "model_sha256": m.model_sha256,
-        "settings": m.settings,
-        "overrides": m.overrides.iter().map(|(name, value)| serde_json::json!({ "name": name, "value": value })).collect::<Vec<_>>(),
-        "seed": m.seed,
-        "status": m.status.to_string(),
-        "reason": m.reason,
-        "started": m.started,
-        "wall_seconds": m.wall_seconds,
-        "files": files.collect::<Vec<_>>(),
-    });
-    format!("{json:#}\n").into_bytes()
 }
 
 /// Where the run in a directory shall stand when it is done.

@@ -3,9 +3,8 @@
 //! What stands at the place of a run is replaced when it is a run of econc and holds nothing but the files of that run: one
 //! file of somebody else, or a run of its own inside, and it stays.
 
-use super::files::{busy, sha256, shown, taken, unreadable};
+use super::files::{busy, for_others, sha256, shown, taken, unreadable};
 use super::open::inspect;
-use super::publish::for_others;
 use super::{CHECKPOINT, LOCK, LOGS, MANIFEST, MANIFEST_JSON, Manifest, Status, WORK, WRITING};
 use crate::diag::Diagnostic;
 use std::fs;

@@ -195,7 +195,7 @@ fn panel(figure: &Figure, panel: &Panel, width: usize, color: bool, out: &mut Ve
             .filter(|(_, s)| !s.name.is_empty())
             .map(entry)
             .collect();
-        let legend = wrapped(&words.join("  "), width);
+        let legend = wrapped(&words.join(", "), width);
         out.extend(legend.iter().map(|l| l.replace('\u{a0}', " ")));
     }
 }
@@ -316,7 +316,7 @@ mod tests {
         // A line through the middle, and its sign in the legend.
         let middle = rows(&text, 26);
         assert!(middle.iter().all(|r| [5, 6].contains(r)), "{middle:?}\n{text}");
-        assert!(text.contains("a up  b down"), "{text}");
+        assert!(text.contains("a up, b down"), "{text}");
         let ends: Vec<&str> = text.lines().filter(|l| l.ends_with('a') || l.ends_with('b')).collect();
         assert!(ends.len() >= 2, "{text}");
         // Another curve, another picture.

@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn curves_stand_where_their_numbers_say() {
         let text = picture(vec![curve("up", |x| x), curve("down", |x| 100.0 - x)]).to_terminal(60, false);
-        assert_eq!((rows(&text, 0), rows(&text, 53).len()), (vec![0, 11], 2), "{text}");
+        assert_eq!((rows(&text, 0), rows(&text, 52).len()), (vec![0, 11], 2), "{text}");
         // A line through the middle, and its sign in the legend.
         let middle = rows(&text, 26);
         assert!(middle.iter().all(|r| [5, 6].contains(r)), "{middle:?}\n{text}");

@@ -41,8 +41,8 @@ fn a_finished_run_gets_its_name_and_can_be_opened() {
     let names: Vec<_> = open.manifest.files.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(names, ["a.csv", "plots/policy.svg"]);
     assert_eq!(open.read("a.csv").unwrap(), b"k,s\n1.0,0.5\n");
-    // nothing else is left: no lock, no temporary file, no partial directory
-    assert_eq!(fs::read_dir(&place).unwrap().count(), 3);
+    // besides both manifests nothing else is left: no lock, no temporary file, no partial directory
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 4);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
 }
 

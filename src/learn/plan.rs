@@ -236,12 +236,14 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
     let said = |key: &str| read.options.iter().any(|(k, _)| k == key);
     let alone = !beside && members <= 1;
     let mut in_games: Vec<(&str, f64)> = Vec::new();
-    if !alone && method.option(NARROWED.0).is_some() && !said(NARROWED.0) {
+    let space = Interface::new(model, agent, method.finite_choices()).map(|i| i.space);
+    let acts = space.as_ref().is_ok_and(|s| s.continuous > 0);
+    if !alone && acts && method.option(NARROWED.0).is_some() && !said(NARROWED.0) {
         in_games.push(NARROWED);
     }
     let standardised = method.option("normalize_advantages") == Some(&Value::Bool(true));
     let once_each = model.states.is_empty() && model.horizon.is_none();
-    let chooses = Interface::new(model, agent, method.finite_choices()).is_ok_and(|i| !i.space.discrete.is_empty());
+    let chooses = space.is_ok_and(|s| !s.discrete.is_empty());
     if !alone && standardised && once_each && chooses && MIXED.iter().all(|(key, _)| !said(key)) {
         in_games.extend(MIXED);
     }

@@ -183,7 +183,7 @@ fn every_kind_of_run_is_exported_as_a_table_and_as_arrays() {
     fine(here, "simulate m.econ --policy solved --periods 40 --out simulated");
     fine(here, "steady_state m.econ --out rest");
     fine(here, "irf solved --shock z --out responses");
-    fine(here, "solve m.econ --set beta=0.9..0.95:2 --out swept");
+    fine(here, "solve m.econ --set a=0.3..0.35:2 --out swept");
     for (run, table) in [
         ("simulated", "series"),
         ("rest", "steady_state"),

@@ -593,7 +593,7 @@ fn letters_dates_members_and_values_are_those_of_the_run() {
     assert_eq!(row("half"), "half=α2=0.15");
     assert_eq!(row("y"), "yi,t=αki,tα");
     assert_eq!(row("ki,t+1"), "ki,t+1=(1−α)ki,t+snow,i,tyi,t");
-    assert_eq!(row("zt+1"), "zt+1=0.9zt+ϵt+1,ϵt+1∼N(0,0.012)");
+    assert_eq!(row("zt+1"), "zt+1=0.9zt+ϵz,t+1,ϵz,t+1∼N(0,0.012)");
     assert_eq!(row("{"), "{ki,t,zt,(kj,t)j≠i,snow,i,t−1}");
     assert_eq!(
         row("Vi,t"),

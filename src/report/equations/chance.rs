@@ -15,12 +15,17 @@ impl Maker<'_> {
             last.primed = true;
         }
         let next = names.symbol(&next, &inside).shown();
+        // Each shock has an innovation of its own.
+        let innovation = format!(
+            "<msub><mi>ϵ</mi><mrow>{}<mo separator=\"true\">,</mo><mi>t</mi><mo>+</mo><mn>1</mn></mrow></msub>",
+            names.symbol_of(&lhs.name.text)
+        );
         let normal = |sd: &str| {
             format!(
-                "{COMMA}<msub><mi>ϵ</mi><mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow></msub><mo>∼</mo><mi mathvariant=\"normal\">N</mi><mrow><mo>(</mo><mn>0</mn><mo separator=\"true\">,</mo>{sd}<mo>)</mo></mrow>"
+                "{COMMA}{innovation}<mo>∼</mo><mi mathvariant=\"normal\">N</mi><mrow><mo>(</mo><mn>0</mn><mo separator=\"true\">,</mo>{sd}<mo>)</mo></mrow>"
             )
         };
-        let error = "<mo>+</mo><msub><mi>ϵ</mi><mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow></msub>";
+        let error = format!("<mo>+</mo>{innovation}");
         if let ExprKind::Call { name, args } = &dist.kind {
             let arg = |word: &str| {
                 args.iter()

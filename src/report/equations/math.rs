@@ -83,10 +83,13 @@ impl Names {
                 (ExprKind::Unary { op: UnaryOp::Neg, .. }, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul) => {
                     in_brackets(&self.math(rhs, place))
                 }
+                (_, BinaryOp::Mul | BinaryOp::Mod) if is_product(rhs, op) => in_brackets(&self.math(rhs, place)),
                 _ => self.math(rhs, place),
             };
             let left = match op {
-                BinaryOp::Mul | BinaryOp::Mod if ends_open(lhs) => in_brackets(&self.math(lhs, place)),
+                BinaryOp::Mul | BinaryOp::Mod if ends_open(lhs) || is_product(lhs, op) => {
+                    in_brackets(&self.math(lhs, place))
+                }
                 _ => self.math(lhs, place),
             };
             format!("{left}{sign}{right}")
@@ -393,8 +396,9 @@ impl Names {
             .map_or(String::new(), |c| format!("<mo>:</mo>{}", self.math(c, &inside)));
         Over {
             below: format!("{}<mo>∈</mo>{range}{when}", self.symbol_of(var)),
+            // A mean over some of a continuum says whom it is over.
             continuum: block
-                .filter(|b| self.is_continuum(&self.blocks[*b].name))
+                .filter(|b| binder.when.is_none() && self.is_continuum(&self.blocks[*b].name))
                 .map(|_| var.clone()),
             place: inside,
         }
@@ -540,6 +544,15 @@ fn is_reduction(name: &str) -> bool {
 }
 
 /// Whether what is shown goes on to the right, so that a factor behind it would seem to belong to it.
+/// Whether a factor of `op` is a product or a remainder that a reader could take apart otherwise: `a mod b` beside other factors.
+fn is_product(factor: &Expr, op: BinaryOp) -> bool {
+    match &factor.kind {
+        ExprKind::Binary { op: BinaryOp::Mod, .. } => true,
+        ExprKind::Binary { op: BinaryOp::Mul, .. } => op == BinaryOp::Mod,
+        _ => false,
+    }
+}
+
 fn ends_open(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Reduce { name, .. } => matches!(name.text.as_str(), "sum" | "prod"),

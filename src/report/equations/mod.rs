@@ -610,8 +610,12 @@ impl Maker<'_> {
                 [x] => Some(*x),
                 _ => None,
             });
+        let signed = match &value.kind {
+            ExprKind::Unary { op: UnaryOp::Neg, arg } => arg,
+            _ => value,
+        };
         let plain = matches!(
-            value.kind,
+            signed.kind,
             ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Continuum | ExprKind::Inf
         );
         match found.filter(|x| !plain && x.is_finite()) {

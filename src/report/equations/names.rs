@@ -92,6 +92,8 @@ pub(super) struct Names {
     known: BTreeMap<String, bool>,
     /// `epsilon` is a name of its own, so `eps` is not shown as it.
     epsilon: bool,
+    /// The letter of values: `V` unless it is a name of the file.
+    pub(super) value: &'static str,
 }
 
 impl Names {
@@ -104,6 +106,10 @@ impl Names {
             .for_each(|s| said(s, &mut words));
         let mut names = Names {
             epsilon: words.contains("epsilon"),
+            value: ["V", "W", "J", "U"]
+                .into_iter()
+                .find(|letter| !words.contains(*letter))
+                .unwrap_or("𝒱"),
             continua: model
                 .graph
                 .axes

@@ -21,7 +21,8 @@ impl Maker<'_> {
             "<mi>t</mi>".into()
         });
         format!(
-            "<msub><mi>V</mi><mrow>{}</mrow></msub>",
+            "<msub><mi>{}</mi><mrow>{}</mrow></msub>",
+            self.names.value,
             sub.join("<mo separator=\"true\">,</mo>")
         )
     }

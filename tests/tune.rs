@@ -79,7 +79,7 @@ fn files(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     walk(run, &mut paths);
     paths.sort();
     let told = |p: &PathBuf| {
-        !["manifest.ron", "report.html", "tune.json"]
+        !["manifest.ron", "manifest.json", "report.html", "tune.json"]
             .iter()
             .any(|n| p.ends_with(n))
     };

@@ -33,7 +33,12 @@ fn a_good_solution_passes_with_small_residuals_and_beats_constants() {
     let constant = certificate.constant.clone().unwrap();
     assert!(constant.solution > constant.constant + 0.01);
     let back: Certificate = ron::from_str(&ron::to_string(&certificate).unwrap()).unwrap();
-    assert_eq!(back, certificate);
+    // What a report draws is not kept.
+    let kept = Certificate {
+        shown: Default::default(),
+        ..certificate.clone()
+    };
+    assert_eq!(back, kept);
     let shock = &certificate.moments[0];
     assert!((shock.mean - 1.0).abs() < 0.02 && (shock.chain.unwrap().1 - 0.1).abs() < 1e-12);
 }

@@ -100,10 +100,16 @@ fn whole_lives(bellman: &Bellman, policy: &SolvedPolicy, o: &grid::GridCertifica
         });
         begin.into_iter().for_each(|p| world.restart(p));
     }
-    // Even steps over the sum of weights.
+    // Even steps over the sum of weights, state by state, so that each has its share of the steps.
+    let mut all: Vec<(Place, f64)> = all.into_iter().zip(weights.iter().copied()).collect();
+    all.sort_by(|((a, x, _), _), ((b, y, _), _)| {
+        let states = || x.iter().zip(y).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
+        let shocks = (a.time, a.shock).cmp(&(b.time, b.shock));
+        shocks.then_with(|| states().unwrap_or(std::cmp::Ordering::Equal))
+    });
     let step = weights.iter().sum::<f64>() / POINTS as f64;
     let (mut kept, mut reached) = (Vec::with_capacity(POINTS), 0.0);
-    for (one, weight) in all.into_iter().zip(weights) {
+    for (one, weight) in all {
         reached += weight;
         while kept.len() < POINTS && reached > (kept.len() as f64 + 0.5) * step {
             kept.push(one.clone());

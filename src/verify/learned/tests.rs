@@ -352,7 +352,7 @@ fn places_are_those_of_whole_lives_where_lives_end_by_choice() {
     let late = (Below(f64::from(first - 3)), share(&|x| x <= first - 3));
     for (policy, truth) in [&never, &early, &late] {
         let found = judge.distances(policy).unwrap()[0].relative();
-        assert!(*truth > 0.01 && (found / truth - 1.0).abs() < 0.15, "{found} {truth}");
+        assert!(*truth > 0.01 && (found / truth - 1.0).abs() < 0.25, "{found} {truth}");
     }
     // Of what is lost by holding once, and then going on as is best.
     let lost = |x: i32| (pays(x) - hold(&value, x)) / judge.period().size;
@@ -362,7 +362,7 @@ fn places_are_those_of_whole_lives_where_lives_end_by_choice() {
         .sum::<f64>()
         / all;
     let found = judge.one_shot(&never.0).unwrap().0;
-    assert!(truth > 1e-6 && (found / truth - 1.0).abs() < 0.15, "{found} {truth}");
+    assert!(truth > 1e-6 && (found / truth - 1.0).abs() < 0.25, "{found} {truth}");
 }
 
 /// A shop that must not order more than it can store; an order that is too large is made smaller.
@@ -372,17 +372,25 @@ const STORE: &str = "agent shop {\n  state s in 0..10, start 2\n  action q in 0.
 
 /// What always ordering `q`, less where there is no room, is worth at a stock of two.
 fn stored(q: usize) -> f64 {
+    stored_by_chance(&[q])
+}
+
+/// What ordering one of these, all with the same chance, less where there is no room, is worth at a stock of two.
+fn stored_by_chance(orders: &[usize]) -> f64 {
     let mut value = [0.0; 11];
     for _ in 0..1000 {
         let old = value;
         for (s, value) in value.iter_mut().enumerate() {
-            let q = q.min(10 - s);
-            let one = |d: usize| {
-                let sold = d.min(s + q);
-                let left = s + q - sold;
-                (4.0 * sold as f64 - 0.2 * left as f64 + 0.95 * old[left]) / 6.0
+            let of = |q: usize| {
+                let q = q.min(10 - s);
+                let one = |d: usize| {
+                    let sold = d.min(s + q);
+                    let left = s + q - sold;
+                    (4.0 * sold as f64 - 0.2 * left as f64 + 0.95 * old[left]) / 6.0
+                };
+                (0..=5).map(one).sum::<f64>() - 1.5 * q as f64 - if q > 0 { 3.0 } else { 0.0 }
             };
-            *value = (0..=5).map(one).sum::<f64>() - 1.5 * q as f64 - if q > 0 { 3.0 } else { 0.0 };
+            *value = orders.iter().map(|q| of(*q)).sum::<f64>() / orders.len() as f64;
         }
     }
     value[2]
@@ -416,23 +424,7 @@ impl crate::env::decide::PolicyRunner for ByChanceOn {
 #[test]
 fn a_policy_that_answers_by_chance_is_followed_by_chance() {
     let verdict = judge_of(STORE).verdict(&[(1, &ByChance)], 1).unwrap();
-    // The value of one half each, by successive substitution.
-    let mut value = [0.0; 11];
-    for _ in 0..1000 {
-        let old = value;
-        for (s, value) in value.iter_mut().enumerate() {
-            let of = |q: usize| {
-                let q = q.min(10 - s);
-                let one = |d: usize| {
-                    let sold = d.min(s + q);
-                    let left = s + q - sold;
-                    (4.0 * sold as f64 - 0.2 * left as f64 + 0.95 * old[left]) / 6.0
-                };
-                (0..=5).map(one).sum::<f64>() - 1.5 * q as f64 - if q > 0 { 3.0 } else { 0.0 }
-            };
-            *value = 0.5 * of(0) + 0.5 * of(3);
-        }
-    }
+    let truth = stored_by_chance(&[0, 3]);
     let own = &verdict.seeds[0];
     let exact = verdict.benchmarks.iter().find(|b| b.0 == "exact").unwrap().1;
     let size = (exact.value - own.value) / own.loss;
@@ -486,7 +478,8 @@ fn constants_are_moved_to_what_is_feasible_as_learned_policies_are() {
     assert_eq!(verdict.seeds[0].behind_constant.map(|b| b.0.abs() < 1e-9), Some(true));
     assert!(verdict.constant_moved > 0.0 && verdict.seeds[0].moved == verdict.constant_moved);
     let (_, random) = always(STORE, 0, "random");
-    assert!(random.is_finite() && random < constant, "{random}");
+    let truth = stored_by_chance(&(0..=10).collect::<Vec<usize>>());
+    assert!((random - truth).abs() < 1.0, "{random} {truth}");
 }
 
 #[test]

@@ -430,9 +430,8 @@ fn a_policy_that_answers_by_chance_is_followed_by_chance() {
     let size = (exact.value - own.value) / own.loss;
     assert!(verdict.sampled && own.loss_error > 0.0, "{own:?}");
     assert!(
-        (own.value - value[2]).abs() < 4.0 * own.loss_error * size,
-        "{own:?} {}",
-        value[2]
+        (own.value - truth).abs() < 4.0 * own.loss_error * size,
+        "{own:?} {truth}"
     );
     assert!(!judge_of(STORE).verdict(&[(1, &Always(3))], 1).unwrap().sampled);
 }

@@ -308,7 +308,6 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("irf", "plot", "irf saved --out here", "--plot"),
     ("compare", "out", "compare saved elsewhere", "--out both.csv"),
     ("compare", "force", "compare saved elsewhere --out there.dot", "--force"),
-    ("compare", "plot", "compare saved elsewhere", "--plot"),
     ("export", "to", "export learned", "--to safetensors"),
     ("export", "table", "export learned", "--table certificate"),
     ("export", "of-seed", "export learned", "--of-seed 2"),

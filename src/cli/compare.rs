@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         json["diagnostics"] = serde_json::json!([]);
         screen.json(&json);
     } else {
-        let mut text = screen.content(&content);
+        let mut text = content.screen(screen.width(), screen.color());
         if let Some(out) = &globals.out {
             text.push_str(&format!("\nfile: {}\n", out.display()));
         }

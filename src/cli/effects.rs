@@ -19,7 +19,7 @@ const READ: &[(&str, &[&str])] = &[
     ("train", &["set", "seed", "threads", "out", "force", "plot"]),
     ("tune", &["set", "seed", "threads", "out", "force", "plot"]),
     ("verify", &["set", "seed", "threads", "out", "force", "plot"]),
-    ("compare", &["out", "force", "plot"]),
+    ("compare", &["out", "force"]),
     ("export", &["out", "force"]),
     ("new", &[]),
     ("reproduce", &["threads", "out"]),

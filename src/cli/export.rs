@@ -178,7 +178,7 @@ fn main_table(run: &CompleteRun) -> Option<&'static str> {
     match run.manifest.action.as_str() {
         "simulate" if has("series.csv") => Some("series"),
         "irf" => Some("irf"),
-        "steady_state" => Some("steady_state"),
+        "steady_state" if has("steady_state.csv") => Some("steady_state"),
         _ if has("sweep.csv") => Some("sweep"),
         _ => None,
     }
@@ -207,7 +207,14 @@ fn table(
     let stem = bare.replace('/', "_");
     let (name, bytes) = match arguments.to {
         To::Table => (format!("{stem}.csv"), bytes),
-        To::Npz => (format!("{stem}.npz"), columns(bare, &bytes)?),
+        To::Npz => {
+            let own = format!("{bare}.npz");
+            let arrays = match names.contains(&own.as_str()) {
+                true => run.read(&own)?,
+                false => columns(bare, &bytes)?,
+            };
+            (format!("{stem}.npz"), arrays)
+        }
         To::Safetensors => {
             return Err(Diagnostic::error("E0954", "a table has no weights")
                 .note("safetensors holds the network of a learned policy")

@@ -218,7 +218,7 @@ fn refused(d: &Diagnostic) -> bool {
     let on_the_command_line = typed || (d.primary.is_none() && about_it);
     let asked = [
         "E0814", "E0816", "E0904", "E0923", "E0927", "E0929", "E0934", "E0940", "E0954", "E0980", "E0981", "E0984",
-        "E0986", "E0989", "E0995",
+        "E0986", "E0989", "E0995", "E0997",
     ];
     on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
 }
@@ -338,14 +338,26 @@ fn unread(error: &clap::Error) -> Diagnostic {
     if first.contains("argument '='") {
         out = out.hint("no spaces around `=`: --set alpha=0.3");
     }
+    // What the nearest spelling would not mean.
     let unknown = first
         .strip_prefix("unexpected argument '--")
-        .and_then(|rest| rest.split('\'').next());
-    if let Some(word) = unknown.filter(|_| out.hint.is_none()) {
-        out = out.hint(match word {
-            "sweep" | "range" => "several values are one setting: --set NAME=LO..HI:N".to_string(),
-            _ => format!("parameters and settings are given as --set {word}=VALUE, a learner's keys as --with {word}=VALUE; econc COMMAND --help shows what a command takes"),
-        });
+        .and_then(|rest| rest.split(['\'', '=']).next());
+    let meant = match unknown {
+        Some("sweep" | "range") => Some("several values are one setting: --set NAME=LO..HI:N"),
+        Some("lr" | "learning-rate") => Some("a learner's keys are given by --with: --with learning_rate=0.001"),
+        Some("steps" | "timesteps" | "total-timesteps") => {
+            Some("a learner's keys are given by --with: --with steps=1_000_000")
+        }
+        Some("gamma" | "discount") => {
+            Some("the discount factor stands in the file: `discount beta`, then --set beta=0.95")
+        }
+        Some("format") => Some("the format is --to: table, npz or safetensors"),
+        Some("output" | "outdir" | "output-dir") => Some("the place is --out"),
+        Some("param" | "params" | "parameter") => Some("a parameter is given by --set NAME=VALUE"),
+        _ => None,
+    };
+    if let Some(hint) = meant {
+        out = out.hint(hint);
     }
     if out.hint.is_none() {
         out = out.hint("econc COMMAND --help shows what a command takes");

@@ -3,6 +3,7 @@
 use super::among;
 use super::asked::{TrainOptions, VerifyOptions};
 use super::compiled::Compiled;
+use super::effects::idle;
 use super::host::outside;
 use super::keeper::Keeper;
 use super::meter::Meter;
@@ -129,6 +130,10 @@ fn of_run(model: &Model, run: &Path, options: &VerifyOptions) -> Result<(TrainOp
             grids: outside.grids,
         };
         return Ok((options.train.clone(), vec![(agent, vec![own])]));
+    }
+    if !options.train.others.is_empty() {
+        let why = "where several decide, all others play as they did in the run's training";
+        return Err(idle("--others", why));
     }
     let run = open_policies(run)?;
     let asked = asked(&run)?;

@@ -389,7 +389,9 @@ pub(in crate::check) fn set_unreadable(word: &str, text: &str) -> Diagnostic {
         {
             format!("decimals have a point: --set {word}={whole}.{rest}")
         }
-        _ => "write a number or an expression of parameters: --set beta=0.99".to_string(),
+        _ => format!(
+            "write a number or an expression of parameters: --set {word}=0.99; several values: --set {word}=LO..HI:N"
+        ),
     })
 }
 

@@ -122,7 +122,10 @@ impl Names {
                 let power = self.math(without_parens(rhs), &above);
                 match &lhs.kind {
                     ExprKind::Path(path) => self.symbol(path, place).to(Some(&power)),
-                    ExprKind::Call { name, .. } if is_reduction(&name.text) => {
+                    // The power is of the whole sum, not of what stands in it.
+                    kind if matches!(kind, ExprKind::Reduce { .. })
+                        || matches!(kind, ExprKind::Call { name, .. } if is_reduction(&name.text)) =>
+                    {
                         format!(
                             "<msup>{}<mrow>{power}</mrow></msup>",
                             in_brackets(&self.math(lhs, place))

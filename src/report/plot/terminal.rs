@@ -99,7 +99,11 @@ fn panel(figure: &Figure, panel: &Panel, width: usize, color: bool, out: &mut Ve
     let horizontal = |m: &&super::Mark| m.horizontal;
     let levels = || panel.marks.iter().filter(horizontal).map(|m| m.at);
     let x = full_range(curves.iter().flat_map(|s| s.x.iter().copied()));
-    let y = useful_range(curves.iter().flat_map(|s| s.y.iter().copied()), levels());
+    let values = || curves.iter().flat_map(|s| s.y.iter().copied());
+    let [low, high] = useful_range(values(), levels());
+    // No margin: an end of the axis is a value that is reached.
+    let all = full_range(values().chain(levels().filter(|at| (low..=high).contains(at))));
+    let y = [low.max(all[0]), high.min(all[1])];
     let labels = [y[1], 0.5 * (y[0] + y[1]), y[0]].map(|v| tick(rounded(v, y)));
     let margin = labels.iter().map(|l| l.width()).max().unwrap_or(0);
     // A sign for the end of a curve stands behind the plot.

@@ -183,7 +183,12 @@ fn judge(model: &Model, planned: &Planned, training: &Training) -> f64 {
         episodes: EPISODES,
         periods,
     };
-    let returns = mean_returns(&[&training.policy(0)], &mut env, length).unwrap_or_else(|e| panic!("{e:?}"));
+    let returns = mean_returns(
+        &[econc::learn::measure::Who::Policy(&training.policy(0))],
+        &mut env,
+        length,
+    )
+    .unwrap_or_else(|e| panic!("{e:?}"));
     returns[0].0
 }
 

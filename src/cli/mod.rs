@@ -345,9 +345,7 @@ fn unread(error: &clap::Error) -> Diagnostic {
     let meant = match unknown {
         Some("sweep" | "range") => Some("several values are one setting: --set NAME=LO..HI:N"),
         Some("lr" | "learning-rate") => Some("a learner's keys are given by --with: --with learning_rate=0.001"),
-        Some("steps" | "timesteps" | "total-timesteps") => {
-            Some("a learner's keys are given by --with: --with steps=1_000_000")
-        }
+        Some("timesteps" | "total-timesteps") => Some("a learner's keys are given by --with: --with steps=1_000_000"),
         Some("gamma" | "discount") => {
             Some("the discount factor stands in the file: `discount beta`, then --set beta=0.95")
         }

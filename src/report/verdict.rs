@@ -389,7 +389,7 @@ impl Called<'_> {
             // Where a constant is as good as exact there is nothing to beat: being as good decides where nothing else does.
             let beatable = constant.loss > NOTHING.max(2.0 * constant.error);
             let called = beatable.then(|| call(margin, 0.0));
-            let as_good = (!beatable && !self.limited()).then(|| margin.0 - 2.0 * margin.1 <= AS_GOOD);
+            let as_good = (!beatable && !self.limited()).then_some(margin.0 - 2.0 * margin.1 <= AS_GOOD);
             let doubt = match called {
                 Some(Call::Open) => self.undecided("the distance to the best constant policy", margin, 0.0),
                 _ => String::new(),

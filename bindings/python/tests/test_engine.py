@@ -12,7 +12,7 @@ import econc
 
 def digests(done):
     def of(run):
-        files = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.name != "manifest.ron"]
+        files = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.stem != "manifest"]
         return {str(p.relative_to(run.directory)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
     return [of(run) for run in done.runs]
@@ -121,7 +121,7 @@ def test_points_that_fail_are_warned_of_and_columns_are_checks(growth):
 
 
 def files_of(run):
-    found = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.name != "manifest.ron"]
+    found = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.stem != "manifest"]
     return {p.relative_to(run.directory).as_posix(): p.read_bytes() for p in found}
 
 
@@ -175,7 +175,7 @@ def test_ray_has_the_bytes_of_one_machine(growth, tmp_path, what, end):
     assert ("killed" in said.stdout) == (end == "kill")
 
     def files(place):
-        found = [p for p in sorted((tmp_path / place).rglob("*")) if p.is_file() and p.name != "manifest.ron"]
+        found = [p for p in sorted((tmp_path / place).rglob("*")) if p.is_file() and p.stem != "manifest"]
         return {str(p.relative_to(tmp_path / place)): p.read_bytes() for p in found}
 
     assert files("here") == files("there") and files("here")

@@ -240,7 +240,7 @@ def test_models_travel(growth):
 
 
 def files(run):
-    found = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.name != "manifest.ron"]
+    found = [p for p in sorted(run.directory.rglob("*")) if p.is_file() and p.stem != "manifest"]
     return {p.relative_to(run.directory).as_posix(): p.read_bytes() for p in found}
 
 

@@ -60,7 +60,7 @@ MAIN = {
     "solution": [], "series": ["t"], "irf": ["shock", "variable", "period"], "steady_state": ["name"], "seeds": ["seed"], "measured": [],
 }
 #: Plots of how a solution was found, not of what it is.
-BESIDE = ("convergence", "euler", "value")
+BESIDE = ("convergence", "euler", "law", "life", "value", "visited")
 
 
 class Run:
@@ -300,7 +300,7 @@ class Run:
         if name is None:
             if not known:
                 raise KeyError("the run has no plots")
-            name = next((p for p in known if p not in BESIDE), known[0])
+            name = next((p for p in known if p.split("-")[0] not in BESIDE), known[0])
         name = name[len("plots/"):] if name.startswith("plots/") else name
         return Svg(self._bytes(f"plots/{self._found(name, known)}.svg").decode())
 

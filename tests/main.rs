@@ -34,6 +34,7 @@ mod models;
 mod models_solve;
 mod modules;
 mod observed;
+mod onnx;
 mod open_loop;
 mod options;
 mod outside;

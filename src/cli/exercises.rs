@@ -70,8 +70,17 @@ pub(super) enum Read {
         column: String,
         at: Vec<(String, f64)>,
     },
+    /// In a table of a run's report: the column, in the row of this `name`.
+    Named {
+        run: String,
+        table: String,
+        name: String,
+        column: String,
+    },
     /// The mean in a row of the table `summary` of a run.
     Mean { run: String, row: String },
+    /// The mean of a column of the table `seeds` of a training, with a 95 % interval over seeds.
+    Seeds { run: String, column: String },
     /// A fact of a run's report that is a number.
     Fact { run: String, name: String },
     /// In `solution.csv` of a run: the column, in row number `row` (from 1) of those where these other columns have these values.
@@ -97,9 +106,14 @@ macro_rules! exercises {
 exercises! {
     "calvano"
     "capital_goods"
+    "capital_goods_many"
+    "choices_and_constraints"
     "language_benchmark"
+    "learning_rates"
     "monopolist"
+    "normalisation"
     "producers"
+    "producers_transfer"
 }
 
 /// Names and titles, one pair per exercise that can be read.
@@ -147,7 +161,11 @@ mod tests {
             for row in &e.rows {
                 assert!(row.recorded.is_some() || row.exact.is_some(), "{name}: {}", row.what);
                 let there = match &row.read {
-                    Read::Cell { run: r, .. } | Read::Mean { run: r, .. } | Read::Fact { run: r, .. } => run(r),
+                    Read::Cell { run: r, .. }
+                    | Read::Named { run: r, .. }
+                    | Read::Mean { run: r, .. }
+                    | Read::Seeds { run: r, .. }
+                    | Read::Fact { run: r, .. } => run(r),
                     Read::Solution { run: r, row, .. } => run(r) && *row > 0,
                     Read::Parameter { model: m, .. } => model(m),
                 };

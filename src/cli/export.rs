@@ -9,6 +9,7 @@ use super::source::Source;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
+use crate::learn::onnx::onnx;
 use crate::learn::translation::{Column, tabulate};
 use crate::report::npy::{GridAxis, GridFunction, Points, npz};
 use crate::report::outcome::SOLUTION_FILE;
@@ -26,7 +27,8 @@ use std::path::PathBuf;
     econc export runs/growth-0002.failed                the policies of a verify, whatever its verdict\n  \
     econc export runs/growth-0003                       series.csv of a simulation; irf.csv, sweep.csv, steady_state.csv of these\n  \
     econc export runs/growth-0001 --table moments       any table of any run\n  \
-    econc export runs/growth-0002 --to safetensors --out growth.safetensors")]
+    econc export runs/growth-0002 --to safetensors --out growth.safetensors\n  \
+    econc export runs/growth-0002 --to onnx             policy.onnx, which any ONNX runtime plays")]
 pub(super) struct Arguments {
     /// A run: of a solve, a training, a search, a verify that trained, a simulation, ..
     #[arg(value_name = "RUN")]
@@ -57,6 +59,8 @@ enum To {
     Npz,
     /// The weights of a learned policy, with what is needed to use them
     Safetensors,
+    /// A learned policy as a graph that other programs run: from observations to actions
+    Onnx,
 }
 
 /// Carries out `econc export`; its exit status.
@@ -134,9 +138,12 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             }
             ("policy.csv", table.to_csv())
         }
-        To::Safetensors => {
+        To::Safetensors | To::Onnx => {
             let interface = crate::env::interface::Interface::new(&compiled.model, agent, finite_choices(policy))?;
-            ("policy.safetensors", safetensors(policy, &interface, &compiled.model)?)
+            match arguments.to {
+                To::Onnx => ("policy.onnx", onnx(policy, &interface, &compiled.model)?),
+                _ => ("policy.safetensors", safetensors(policy, &interface, &compiled.model)?),
+            }
         }
     };
     written(
@@ -215,9 +222,9 @@ fn table(
             };
             (format!("{stem}.npz"), arrays)
         }
-        To::Safetensors => {
+        To::Safetensors | To::Onnx => {
             return Err(Diagnostic::error("E0954", "a table has no weights")
-                .note("safetensors holds the network of a learned policy")
+                .note("safetensors and onnx hold the network of a learned policy")
                 .hint("--to table or --to npz writes the table")
                 .into());
         }
@@ -289,9 +296,9 @@ fn solution(run: &CompleteRun, arguments: &Arguments, globals: &Globals, screen:
     let (name, file) = match arguments.to {
         To::Table => ("policy.csv", "solution.csv"),
         To::Npz => ("policy.npz", "solution.npz"),
-        To::Safetensors => {
+        To::Safetensors | To::Onnx => {
             return Err(Diagnostic::error("E0954", "a solution has no weights")
-                .note("safetensors holds the network of a learned policy")
+                .note("safetensors and onnx hold the network of a learned policy")
                 .hint("--to table or --to npz writes policies and values at the nodes of the grid")
                 .into());
         }

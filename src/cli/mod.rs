@@ -349,7 +349,7 @@ fn unread(error: &clap::Error) -> Diagnostic {
         Some("gamma" | "discount") => {
             Some("the discount factor stands in the file: `discount beta`, then --set beta=0.95")
         }
-        Some("format") => Some("the format is --to: table, npz or safetensors"),
+        Some("format") => Some("the format is --to: table, npz, safetensors or onnx"),
         Some("output" | "outdir" | "output-dir") => Some("the place is --out"),
         Some("param" | "params" | "parameter") => Some("a parameter is given by --set NAME=VALUE"),
         _ => None,

@@ -10,6 +10,8 @@ use super::templates::TEMPLATES;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::limits;
+use crate::num::random::Stream;
+use crate::num::statistics;
 use crate::report::content::{Content, NamedTable};
 use crate::report::number;
 use crate::report::store;
@@ -69,8 +71,10 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         .zip(&found)
         .map(|(row, x)| agrees(row, *x, arguments.long))
         .collect();
-    let content = content(name, &exercise, &done, &found, &agree, screen.json);
-    let exit = match agree.contains(&Some(false)) {
+    let between = exercise.rows.iter().map(|row| interval(&row.read, &done)).collect();
+    let known = Known { found, between, agree };
+    let content = content(name, &exercise, &done, &known, screen.json);
+    let exit = match known.agree.contains(&Some(false)) {
         true => Exit::Fails,
         false => Exit::Fine,
     };
@@ -255,10 +259,16 @@ fn value(read: &Read, done: &[Done]) -> Option<f64> {
             let row = (0..cells.len()).find(|i| columns.iter().all(|(c, x)| c[i].as_f64() == Some(*x)))?;
             cells[row].as_f64()
         }
-        Read::Mean { run, row } => {
-            let table = &of(run)?.output["tables"]["summary"];
-            let at = table["name"].as_array()?.iter().position(|n| n == row.as_str())?;
-            table["mean"][at].as_f64()
+        Read::Named {
+            run,
+            table,
+            name,
+            column,
+        } => named(&of(run)?.output["tables"][table], name, column),
+        Read::Mean { run, row } => named(&of(run)?.output["tables"]["summary"], row, "mean"),
+        Read::Seeds { run, column } => {
+            let numbers = seeds(&of(run)?.output, column)?;
+            Some(statistics::mean(&numbers))
         }
         Read::Fact { run, name } => of(run)?.output["facts"][name].as_str()?.parse().ok(),
         Read::Solution { run, column, at, row } => solution(&of(run)?.directory, column, at, *row),
@@ -268,6 +278,27 @@ fn value(read: &Read, done: &[Done]) -> Option<f64> {
             model?.params.iter().find(|p| p.name == *name)?.values.first().copied()
         }
     }
+}
+
+/// The number of a table in the row whose `name` is this one.
+fn named(table: &Value, name: &str, column: &str) -> Option<f64> {
+    let at = table["name"].as_array()?.iter().position(|n| n == name)?;
+    table[column][at].as_f64()
+}
+
+/// A column of the table of seeds: one number per seed.
+fn seeds(output: &Value, column: &str) -> Option<Vec<f64>> {
+    let cells = output["tables"]["seeds"][column].as_array()?;
+    let numbers: Option<Vec<f64>> = cells.iter().map(Value::as_f64).collect();
+    numbers.filter(|n| !n.is_empty())
+}
+
+/// Between what the mean over seeds lies with 95 %, where a row is one and there are several (percentile bootstrap).
+fn interval(read: &Read, done: &[Done]) -> Option<(f64, f64)> {
+    let Read::Seeds { run, column } = read else { return None };
+    let numbers = seeds(&done.iter().find(|d| d.name == *run)?.output, column)?;
+    let mut rng = Stream::new(1, 0);
+    (numbers.len() > 1).then(|| statistics::bootstrap(&numbers, statistics::mean, 0.95, 2000, &mut rng))
 }
 
 /// A number in the table of a solution.
@@ -293,15 +324,18 @@ fn agrees(row: &Row, found: Option<f64>, long: bool) -> Option<bool> {
     Some((x - wanted).abs() <= within)
 }
 
+/// What the rows of an exercise came to: one entry per row each.
+struct Known {
+    /// The numbers.
+    found: Vec<Option<f64>>,
+    /// Their intervals over seeds.
+    between: Vec<Option<(f64, f64)>>,
+    /// Whether they are what they should be.
+    agree: Vec<Option<bool>>,
+}
+
 /// The report; `exact` for programs, else with as many digits as a comparison needs.
-fn content(
-    name: &str,
-    e: &Exercise,
-    done: &[Done],
-    found: &[Option<f64>],
-    agree: &[Option<bool>],
-    exact: bool,
-) -> Content {
+fn content(name: &str, e: &Exercise, done: &[Done], known: &Known, exact: bool) -> Content {
     let word = |a: &Option<bool>| match a {
         Some(true) => "yes",
         Some(false) => "NO",
@@ -316,7 +350,12 @@ fn content(
     };
     let rows = |of: &dyn Fn(&Row) -> Option<f64>| e.rows.iter().map(of).collect::<Vec<_>>();
     let mut table = Table::new().texts("what", e.rows.iter().map(|r| r.what.clone()).collect());
-    table = column(table, "found", found.to_vec());
+    table = column(table, "found", known.found.clone());
+    if known.between.iter().any(Option::is_some) {
+        let end = |of: &dyn Fn(&(f64, f64)) -> f64| known.between.iter().map(|b| b.as_ref().map(of)).collect();
+        table = column(table, "from", end(&|b| b.0));
+        table = column(table, "to", end(&|b| b.1));
+    }
     table = column(table, "recorded", rows(&|r| r.recorded));
     table = column(table, "exact", rows(&|r| r.exact));
     table = table
@@ -324,7 +363,7 @@ fn content(
             "within",
             rows(&|r| r.within).iter().map(|x| x.unwrap_or(f64::NAN)).collect(),
         )
-        .texts("agrees", agree.iter().map(|a| word(a).to_string()).collect());
+        .texts("agrees", known.agree.iter().map(|a| word(a).to_string()).collect());
     let time = |d: &Done| d.output["facts"]["time"].as_str().unwrap_or_default().to_string();
     let runs = Table::new()
         .texts("run", done.iter().map(|d| d.command.clone()).collect())
@@ -354,6 +393,27 @@ fn content(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mean_over_seeds_is_read_with_its_interval() {
+        let output = serde_json::json!({ "tables": { "seeds": { "seed": [1, 2, 3], "distance to exact": [0.01, 0.02, 0.06] } } });
+        let done = [Done {
+            name: "trained".into(),
+            command: String::new(),
+            directory: PathBuf::new(),
+            output,
+        }];
+        let read = |run: &str, column: &str| Read::Seeds {
+            run: run.into(),
+            column: column.into(),
+        };
+        let known = read("trained", "distance to exact");
+        assert!((value(&known, &done).unwrap() - 0.03).abs() < 1e-12);
+        let (from, to) = interval(&known, &done).unwrap();
+        assert!((0.01..0.03).contains(&from) && to > 0.03 && to <= 0.06, "{from} {to}");
+        assert_eq!(value(&read("trained", "nothing"), &done), None);
+        assert_eq!(value(&read("other", "seed"), &done), None);
+    }
 
     #[test]
     fn a_number_agrees_with_the_exact_one_or_else_with_the_recorded_one() {

@@ -3,6 +3,7 @@
 use super::Policy;
 use super::nets::{Mlp, Net};
 use super::policy::PolicyKind;
+use super::spaces::JointChoices;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::interface::Interface;
@@ -23,30 +24,8 @@ use std::collections::HashMap;
 /// # Errors
 /// E0923 for policies that are not a feedforward network; E0951 if the format refuses.
 pub fn safetensors(policy: &Policy, interface: &Interface, model: &Model) -> Result<Vec<u8>, Diagnostic> {
-    let (net, meaning, log_std) = match &policy.kind {
-        PolicyKind::Feedforward { net, log_std } => (
-            net,
-            "means of continuous actions in [-1, 1], then logits of choices",
-            &log_std[..],
-        ),
-        PolicyKind::Squashed { net } => (net, "means before tanh, then log standard deviations", &[][..]),
-        PolicyKind::Greedy { net, dueling, .. } => (
-            net,
-            if *dueling {
-                "level, then the advantages of joint choices"
-            } else {
-                "values of joint choices"
-            },
-            &[][..],
-        ),
-        PolicyKind::Recurrent { .. } | PolicyKind::Tabular { .. } => {
-            return Err(Diagnostic::error(
-                "E0923",
-                format!("a policy of `{}` is no feedforward network", policy.method),
-            )
-            .hint("export it as a table: --to table"));
-        }
-    };
+    let outputs = outputs_of(policy)?;
+    let (net, meaning, log_std) = (outputs.net(), outputs.meaning(), outputs.log_std());
     let mut data: Vec<(String, Vec<usize>, Vec<f32>)> = layers(net);
     if !log_std.is_empty() {
         data.push(("log_std".into(), vec![log_std.len()], log_std.to_vec()));
@@ -122,8 +101,70 @@ pub fn safetensors(policy: &Policy, interface: &Interface, model: &Model) -> Res
     safetensors::serialize(views, Some(metadata)).map_err(wrong)
 }
 
-/// Weights and biases of each layer.
-fn layers(net: &Mlp) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+/// What the network of a policy says.
+pub(super) enum Outputs<'a> {
+    /// Means of numbers in [-1, 1], then logits of choices.
+    Law { net: &'a Mlp, log_std: &'a [f32] },
+    /// Means before tanh, then log standard deviations.
+    Squashed { net: &'a Mlp },
+    /// Values of joint choices; with `dueling` a level stands before them.
+    Values {
+        net: &'a Mlp,
+        dueling: bool,
+        choices: &'a JointChoices,
+    },
+}
+
+impl Outputs<'_> {
+    /// The network.
+    pub(super) fn net(&self) -> &Mlp {
+        match self {
+            Outputs::Law { net, .. } | Outputs::Squashed { net } | Outputs::Values { net, .. } => net,
+        }
+    }
+
+    fn log_std(&self) -> &[f32] {
+        match self {
+            Outputs::Law { log_std, .. } => log_std,
+            Outputs::Squashed { .. } | Outputs::Values { .. } => &[],
+        }
+    }
+
+    fn meaning(&self) -> &'static str {
+        match self {
+            Outputs::Law { .. } => "means of continuous actions in [-1, 1], then logits of choices",
+            Outputs::Squashed { .. } => "means before tanh, then log standard deviations",
+            Outputs::Values { dueling: true, .. } => "level, then the advantages of joint choices",
+            Outputs::Values { .. } => "values of joint choices",
+        }
+    }
+}
+
+/// The network of a policy, and what it says.
+///
+/// # Errors
+/// E0923 for policies that are not a feedforward network.
+pub(super) fn outputs_of(policy: &Policy) -> Result<Outputs<'_>, Diagnostic> {
+    match &policy.kind {
+        PolicyKind::Feedforward { net, log_std } => Ok(Outputs::Law { net, log_std }),
+        PolicyKind::Squashed { net } => Ok(Outputs::Squashed { net }),
+        PolicyKind::Greedy {
+            net, dueling, choices, ..
+        } => Ok(Outputs::Values {
+            net,
+            dueling: *dueling,
+            choices,
+        }),
+        PolicyKind::Recurrent { .. } | PolicyKind::Tabular { .. } => Err(Diagnostic::error(
+            "E0923",
+            format!("a policy of `{}` is no feedforward network", policy.method),
+        )
+        .hint("export it as a table: --to table")),
+    }
+}
+
+/// Weights and biases of each layer: weights and biases in turn, with name and shape.
+pub(super) fn layers(net: &Mlp) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let mut rest = net.params();
     let mut out = Vec::new();
     for (k, pair) in net.sizes().windows(2).enumerate() {

@@ -31,6 +31,7 @@ pub mod normalize;
 pub mod off_policy;
 #[cfg(feature = "learn")]
 pub mod on_policy;
+pub mod onnx;
 pub mod options;
 #[cfg(all(test, feature = "learn"))]
 mod options_tests;

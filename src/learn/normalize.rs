@@ -19,7 +19,7 @@ pub struct RunningStatistics {
 }
 
 /// Standardised observations are held within this.
-const BOUND: f32 = 10.0;
+pub(super) const BOUND: f32 = 10.0;
 
 impl RunningStatistics {
     /// Of `width` columns; before anything is seen the mean is 0 and the variance 1.

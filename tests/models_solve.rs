@@ -27,6 +27,7 @@ const QUICK: &[&str] = &[
     "capital_goods_planner",
     "finite_life",
     "growth_deterministic",
+    "growth_forms",
     "growth_markov",
     "mccall",
     "monopolist",

@@ -27,7 +27,6 @@ const QUICK: &[&str] = &[
     "capital_goods_planner",
     "finite_life",
     "growth_deterministic",
-    "growth_forms",
     "growth_markov",
     "mccall",
     "monopolist",

@@ -107,7 +107,6 @@ exercises! {
     "calvano"
     "capital_goods"
     "capital_goods_many"
-    "choices_and_constraints"
     "language_benchmark"
     "learning_rates"
     "monopolist"

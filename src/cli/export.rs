@@ -8,6 +8,7 @@ use super::screen::Screen;
 use super::source::Source;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
+use crate::env::interface::Interface;
 use crate::learn::export::safetensors;
 use crate::learn::onnx::onnx;
 use crate::learn::translation::{Column, tabulate};
@@ -138,12 +139,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             }
             ("policy.csv", table.to_csv())
         }
-        To::Safetensors | To::Onnx => {
-            let interface = crate::env::interface::Interface::new(&compiled.model, agent, finite_choices(policy))?;
-            match arguments.to {
-                To::Onnx => ("policy.onnx", onnx(policy, &interface, &compiled.model)?),
-                _ => ("policy.safetensors", safetensors(policy, &interface, &compiled.model)?),
-            }
+        To::Safetensors => {
+            let interface = Interface::new(&compiled.model, agent, finite_choices(policy))?;
+            ("policy.safetensors", safetensors(policy, &interface, &compiled.model)?)
+        }
+        To::Onnx => {
+            let interface = Interface::new(&compiled.model, agent, finite_choices(policy))?;
+            ("policy.onnx", onnx(policy, &interface, &compiled.model)?)
         }
     };
     written(

@@ -40,7 +40,6 @@ templates! {
     "fish_war"
     "growth"
     "growth_deterministic"
-    "growth_forms"
     "growth_market"
     "growth_markov"
     "half_informed"

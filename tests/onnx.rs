@@ -223,6 +223,6 @@ fn tables_and_memories_are_no_graph() {
     let done = econc(root, &train);
     assert!(done.status.success(), "{}", text(&done));
     let done = econc(root, &["export", "run", "--to", "onnx"]);
-    assert_eq!(done.status.code(), Some(1));
+    assert!(!done.status.success());
     assert!(text(&done).contains("E0923"), "{}", text(&done));
 }

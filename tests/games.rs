@@ -607,6 +607,34 @@ fn one_agent_may_take_the_price_that_the_other_sees_through() {
     assert_eq!(s.certificate.equilibrium.unwrap().concept, "nash; b competitive");
     let (code, _) = refused(&text("concept = planner; concept.b = competitive"), None);
     assert_eq!(code, "E0807");
+    // The other concepts are about everybody, and other words are none.
+    for (word, code) in [("planner", "E0807"), ("open_loop", "E0807"), ("competetive", "E0804")] {
+        let source = text(&format!("concept.b = {word}"));
+        let (_, found) = econc::compile(&source, &econc::Options::default());
+        let codes: Vec<&str> = found.iter().map(|d| d.code.as_str()).collect();
+        assert!(codes.contains(&code), "{word}: {codes:?}");
+    }
+}
+
+/// Who sets a price and sells a share takes no price: asked for as a price taker he plays the game, and is told so.
+#[test]
+fn price_takers_without_a_price_are_told() {
+    let warned = |s: &Solved| s.solution.record.warnings.iter().any(|d| d.code == "W0985");
+    let logit = compile(&file("bertrand", "econ"), &[]);
+    let s = held(&logit, Some("competitive"));
+    assert!(warned(&s) && (s.solution.policy[0][0] - 1.472_927).abs() < 1e-5);
+    assert!(!warned(&held(&logit, None)));
+    assert!(!warned(&held(
+        &compile(&file("cournot", "econ"), &[]),
+        Some("competitive")
+    )));
+    let two = |b: &str| {
+        format!(
+            "agent a {{ action q in [0, 20]; reward p * q - q^2 / 2 }}\nagent b {{ action e in [0, 20]; reward e - e^2 / 2 - a.q / 9 }}\n\
+             market m {{ price p = 12 - a.q }}\nsolve {{ concept = nash; concept.{b} = competitive }}\n"
+        )
+    };
+    assert!(!warned(&held(&compile(&two("a"), &[]), None)));
 }
 
 #[test]

@@ -40,16 +40,18 @@ impl Checker<'_> {
                 if known.is_some_and(|k| k.default == "none") && value == Setting::Word("none".into()) {
                     continue;
                 }
+                // What is a concept, but none of one agent alone, is more than a word that is not known.
+                if let Some(d) = known.and_then(|_| not_yet(name, &key, &value, item.span)) {
+                    self.report(d);
+                    continue;
+                }
                 if let Some(known) = known
                     && let Some(d) = misfit(known, &key, &value, &self.model, Some(item.value.span))
                 {
                     self.report(d);
                     continue;
                 }
-                if let Some(d) = known
-                    .and_then(|_| not_yet(name, &key, &value, item.span))
-                    .or_else(|| self.idle(name, &words, item.span))
-                {
+                if let Some(d) = self.idle(name, &words, item.span) {
                     self.report(d);
                     continue;
                 }

@@ -132,6 +132,9 @@ const COUNT: Kind = Kind::Whole { lo: 1, hi: MANY };
 
 const COUNT_OR_NONE: Kind = Kind::Whole { lo: 0, hi: MANY };
 
+/// Concepts that one agent by itself may have: it sees through prices or takes them as given.
+const OF_ONE: &[&str] = &["nash", "competitive"];
+
 /// Keys of `solve { }`.
 pub const SOLVE_KEYS: &[Key] = &[
     key(
@@ -148,9 +151,9 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "concept.*",
-        Kind::Words("concept", CONCEPTS),
+        Kind::Words("concept", OF_ONE),
         "that of `concept`",
-        "the concept of one agent in a game without states: nash or competitive",
+        "the concept of one agent in a game without states",
     ),
     key(
         "given.*",
@@ -332,7 +335,7 @@ pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Di
         _ => "",
     };
     let (why, hint) = match (block, key, word) {
-        ("solve", k, w) if k.starts_with("concept.") && !["nash", "competitive"].contains(&w) => (
+        ("solve", k, w) if k.starts_with("concept.") && CONCEPTS.contains(&w) && !OF_ONE.contains(&w) => (
             "one agent by itself sees through prices or takes them as given: `nash` or `competitive`; the other concepts are about everybody",
             "write `concept = ..` for everybody",
         ),

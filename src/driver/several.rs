@@ -5,7 +5,7 @@ use super::unclear;
 use super::{Request, Solved};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::solve::economy::Economy;
+use crate::solve::economy::{Economy, untaken};
 use crate::solve::equilibrium::{self, EquilibriumMethod};
 use crate::solve::progress::Watch;
 use crate::verify;
@@ -26,7 +26,9 @@ pub(super) fn solve(
     unjudged(model, method).map_err(|d| vec![d])?;
     let found = equilibrium::find(economy, method, options.seed, progress);
     let (mut found, hidden) = found.map_err(|errors| unclear::with_the_market(model, errors))?;
-    found.solution.record.warnings.extend(idle);
+    let warnings = &mut found.solution.record.warnings;
+    warnings.extend(idle);
+    warnings.extend(untaken::warning(economy));
     let certificate = verify::equilibrium::judge(model, economy, &mut found, options.seed, progress)?;
     Ok(Solved {
         solution: found.solution,

@@ -11,6 +11,7 @@ mod independent;
 pub mod mixed;
 pub mod stated;
 pub mod taker;
+pub mod untaken;
 
 use crate::check::model::{Concept, Model, Price, Setting, Space};
 use crate::diag::Diagnostic;

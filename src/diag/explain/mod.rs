@@ -269,6 +269,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0982", include_str!("W0982.md")),
     ("W0983", include_str!("W0983.md")),
     ("W0984", include_str!("W0984.md")),
+    ("W0985", include_str!("W0985.md")),
     ("W0990", include_str!("W0990.md")),
     //
 ];
@@ -287,7 +288,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0984", "E0985", "E0986", "E0987", "E0988", "E0989", "E0990", "E0991", "E0992", "E0993", "E0994", "E0995",
     "E0996", "E0997", "W0811", "W0818", "W0820", "W0825", "W0830", "W0907", "W0908", "W0909", "W0910", "W0930",
     "W0931", "W0932", "W0948", "W0949", "W0973", "W0974", "W0978", "W0979", "W0980", "W0981", "W0982", "W0983",
-    "W0984", "W0990",
+    "W0984", "W0985", "W0990",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

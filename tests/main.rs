@@ -55,6 +55,7 @@ mod streaks;
 mod syntax;
 mod texts;
 mod thin;
+mod together;
 mod training_faults;
 mod tune;
 mod worlds;

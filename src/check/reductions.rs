@@ -39,7 +39,9 @@ impl Checker<'_> {
                 span: over.span,
             };
             let wanted = self.set_axis(&path, scope.block)?;
-            match free.iter().find(|a| self.b.base(**a) == wanted) {
+            // `sum(others(firm.q) over firm)`: the others' axis is one over firms.
+            let others = |a: &&AxisId| matches!(self.b.axis(**a).kind, AxisKind::Others(of) if self.b.base(of) == wanted);
+            match free.iter().find(|a| self.b.base(**a) == wanted).or_else(|| free.iter().find(others)) {
                 Some(a) => *a,
                 None => {
                     let text = self.shape_text(&free);
@@ -186,10 +188,15 @@ impl Checker<'_> {
         })
     }
 
-    /// The population axis of a dotted name, which a one-argument reduction means.
+    /// The population axis of a dotted name, or that of the others of `others(..)`, which a one-argument reduction means.
     fn population_of(&self, e: &Expr, free: &[AxisId]) -> Option<AxisId> {
-        let ExprKind::Path(p) = &e.kind else {
-            return None;
+        let p = match &e.kind {
+            ExprKind::Path(p) => p,
+            ExprKind::Call { name, .. } if name.text == "others" => {
+                let others = |a: &AxisId| matches!(self.b.axis(*a).kind, AxisKind::Others(_));
+                return free.iter().copied().find(others);
+            }
+            _ => return None,
         };
         if p.segments.len() < 2 {
             return None;

@@ -63,17 +63,18 @@ pub(in crate::check) fn label_as_number(span: Span, labels: &[String]) -> Diagno
 }
 
 pub(in crate::check) fn which_axis(word: &str, shape: &str, span: Span) -> Diagnostic {
+    // `others(firm)[2] x good[3]`: the others are reduced over as firms are.
+    let others = shape.split(" x ").find_map(|a| a.strip_prefix("others(")?.split(')').next());
+    let first = shape
+        .split([',', ' ', '[', ']', '(', ')'])
+        .find(|w| !w.is_empty() && *w != "x");
     err("E0303", format!("`{word}` of {shape}: over which axis?"))
         .at(span, "more than one axis is left")
-        .hint(
-            match shape
-                .split([',', ' ', '[', ']', '(', ')'])
-                .find(|w| !w.is_empty() && *w != "x")
-            {
-                Some(axis) => format!("say it: {word}(x over {axis}), or bind: {word}(i in {axis}: x[i])"),
-                None => format!("bind an index: {word}(i in 1..3: x[i])"),
-            },
-        )
+        .hint(match (others, first) {
+            (Some(axis), _) => format!("say it: {word}(x over {axis})"),
+            (None, Some(axis)) => format!("say it: {word}(x over {axis}), or bind: {word}(i in {axis}: x[i])"),
+            (None, None) => format!("bind an index: {word}(i in 1..3: x[i])"),
+        })
 }
 
 /// `alone`: the single agent whose number it is, if it is one's.

@@ -25,6 +25,8 @@ pub(super) struct Searched {
     pub(super) continuum: bool,
     /// Whether what was found holds all ends of continua: others are mixtures of these.
     pub(super) ends: bool,
+    /// Other answers at rest of those who choose last, in words: one of them was followed.
+    pub(super) answers: Option<String>,
 }
 
 impl Searched {

@@ -40,6 +40,16 @@ pub(super) fn chosen(
     if found.is_empty() {
         return Err(none(economy, searched));
     }
+    let asked = word(model, "find").as_deref() == Some("all") || matches!(selection(model), Some(Selection::Start));
+    if let (Some(other), false) = (&searched.answers, asked) {
+        let mut d = Diagnostic::error("E0918", "the game has several equilibria: those who choose last have several answers");
+        for c in &found {
+            d = d.note(line(c));
+        }
+        return Err(d.note(other.clone()).hint(
+            "solve { select = from(start) } follows the answer that replies lead to from where the search stands; solve { find = all } shows what was found that way and says what was not followed",
+        ));
+    }
     let mut at = match (found.len(), selection(model)) {
         (1, _) if !searched.continuum => 0,
         (_, Some(Selection::Start)) => found

@@ -11,7 +11,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, newton};
-use crate::num::optimise::spread;
+use crate::num::optimise::{BoxOptions, maximise, spread};
 use crate::solve::static_game::game::Game;
 use crate::solve::static_game::search::best_of;
 use crate::solve::static_game::{GAIN, near};
@@ -34,6 +34,8 @@ const FROM: [f64; 3] = [0.5, 0.1, 0.9];
 const ROUNDS: usize = 100;
 const REST: f64 = 1e-8;
 const LED: f64 = 1e-3;
+/// Evaluations of one search over several numbers of one who chooses: at most, and all joint states counted.
+const TOGETHER: (usize, usize) = (2000, 2_000_000);
 /// Most evaluations of rewards in one search by replies.
 const EVALUATIONS: usize = 100_000_000;
 
@@ -250,10 +252,41 @@ impl<'g> Typed<'g> {
                 }
             }
             if moved < REST {
-                return Some(x);
+                match self.several().into_iter().find_map(|(c, s)| self.together(c, s, &x)) {
+                    Some(y) => x = y,
+                    None => return Some(x),
+                }
             }
         }
         None
+    }
+
+    /// Those who choose several numbers, with each state of what they know.
+    fn several(&self) -> Vec<(usize, usize)> {
+        let choosers = self.game.choosers.iter().enumerate().filter(|(_, c)| c.actions.len() > 1);
+        choosers.flat_map(|(k, c)| (0..self.states[c.actions[0]]).map(move |s| (k, s))).collect()
+    }
+
+    /// What is best for one who chooses several numbers at once in a state of what it knows, if it pays more than what stands there.
+    fn together(&mut self, chooser: usize, state: usize, x: &[f64]) -> Option<Vec<f64>> {
+        let own = self.game.choosers[chooser].actions.clone();
+        let places: Vec<usize> = own.iter().map(|i| self.first[*i] + state).collect();
+        let now: Vec<f64> = places.iter().map(|k| x[*k]).collect();
+        let (lo, hi): (Vec<f64>, Vec<f64>) = own.iter().map(|i| (self.game.lo[*i], self.game.hi[*i])).unzip();
+        let with = |z: &[f64]| {
+            let mut y = x.to_vec();
+            places.iter().zip(z).for_each(|(k, z)| y[*k] = *z);
+            y
+        };
+        let here = self.pays((own[0], state), now[0], x);
+        let options = BoxOptions {
+            evaluations: (TOGETHER.1 / self.joint.len().max(1)).clamp(200, TOGETHER.0),
+            starts: 4 * own.len(),
+            ..BoxOptions::default()
+        };
+        let (z, best) = maximise(|z| self.pays((own[0], state), z[0], &with(z)), &lo, &hi, &[now], &options);
+        let money = own.iter().map(|i| self.game.money[*i]).fold(0.0, f64::max);
+        (best - here > GAIN * (money + here.abs())).then(|| with(&z))
     }
 
     /// What the owner of an action is paid on average in a state of what it knows, where it chooses `v`.
@@ -288,7 +321,7 @@ impl<'g> Typed<'g> {
                 let none = |gain: f64| gain <= GAIN * (money + here.abs());
                 here.is_finite() && best_of(&mut gain, now, &points).is_none_or(|to| none(gain(to)))
             })
-        })
+        }) && self.several().into_iter().all(|(c, s)| self.together(c, s, x).is_none())
     }
 
     fn play(&mut self, x: &[f64]) -> Play {

@@ -769,6 +769,9 @@ fn space(
         Space::Finite { .. } if finite => Err(cannot(format!("choices of `{}` are not always allowed", a.name))
             .at(a.span, "choices that depend on something")
             .hint("in a game without states leave out what is never allowed")),
+        Space::Simplex(_) => Err(cannot(format!("`{}` is a vector of shares", a.name))
+            .at(a.span, "a simplex")
+            .hint("for a game without states choose the shares one by one, the last is what is left: action s in [0, 1], let rest = 1 - s")),
         _ => Err(cannot(format!(
             "the one-shot game needs numbers in intervals; `{}` is a finite choice",
             a.name

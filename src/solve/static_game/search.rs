@@ -5,7 +5,7 @@ use super::{ALL_STARTS, FROM, GAIN, ONE, REPLY, ROUGH_STARTS, ROUNDS, SCAN, SETT
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::fixed_point::{Equations, NewtonOptions, newton};
-use crate::num::optimise::{brent, spread};
+use crate::num::optimise::{BoxOptions, brent, maximise, spread};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,6 +16,13 @@ const EVALUATIONS: usize = 200_000_000;
 const PRICE: usize = 50;
 /// Most combinations of bounds that are tried.
 const BOUNDS: usize = 729;
+
+/// Evaluations of one search over several numbers of one who chooses: at most, and all draws and searches for prices counted.
+const TOGETHER: (usize, usize) = (2000, 2_000_000);
+
+/// Moves of a round of replies from which Newton's method is tried, and how far from there it may lead.
+const CLOSE: f64 = 1e-3;
+const LED: f64 = 0.05;
 
 /// Distance from an end of an interval that is put down to rounding, relative to one and more.
 const END: f64 = 1e-10;
@@ -361,6 +368,7 @@ impl Game {
     /// Everybody replies in turn until nobody moves by more than `until`, each time within a part of where it stands if that is given; `None` if
     /// it does not end.
     fn replies(&self, mut x: Vec<f64>, within: Option<f64>, until: f64) -> Option<Vec<f64>> {
+        let mut led = false;
         for _ in 0..self.rounds() {
             let mut moved: f64 = 0.0;
             for i in 0..x.len() {
@@ -369,8 +377,19 @@ impl Game {
                     x[i] = to;
                 }
             }
+            // Replies of many come closer slowly, and the last digits of a search are not those of the place where they rest.
+            if moved < CLOSE && moved >= until && within.is_none() && !self.rough && !led {
+                led = true;
+                if let Some(y) = self.newton(&x, false).filter(|y| near(y, &x, LED)) {
+                    (x, moved) = (y, 0.0);
+                }
+            }
             if moved < until {
-                return Some(x);
+                let together = (0..self.choosers.len()).find_map(|c| self.together(c, &x));
+                match together.filter(|_| within.is_none()) {
+                    Some(y) => x = y,
+                    None => return Some(x),
+                }
             }
         }
         None
@@ -459,7 +478,40 @@ impl Game {
             let even = points.par_iter().all(|point| none(gain(*point)));
             // Between the points of a scan, too: next to where it stands a little more may pay.
             even && best_of(&mut |v| gain(v), x[i], &points).is_none_or(|to| none(gain(to)))
-        })
+        }) && (0..self.choosers.len())
+            .filter(|c| !many || self.choosers[*c].actions.iter().any(|i| ends(*i)))
+            .all(|c| self.together(c, x).is_none())
+    }
+
+    /// What is best for one who chooses several numbers at once, one entry per action of the game, if it pays more than what stands there: what no one of
+    /// the numbers gains by itself they may gain together.
+    fn together(&self, chooser: usize, x: &[f64]) -> Option<Vec<f64>> {
+        let own = &self.choosers[chooser].actions;
+        let (first, several) = (*own.first()?, own.len() > 1);
+        if !several {
+            return None;
+        }
+        let with = |z: &[f64]| {
+            let mut y = x.to_vec();
+            own.iter().zip(z).for_each(|(i, z)| y[*i] = *z);
+            y
+        };
+        let here = self.pays(first, x, x);
+        let (lo, hi): (Vec<f64>, Vec<f64>) = own.iter().map(|i| (self.lo[*i], self.hi[*i])).unzip();
+        let now: Vec<f64> = own.iter().map(|i| x[*i]).collect();
+        let price = if self.clears { PRICE } else { 1 };
+        let options = BoxOptions {
+            evaluations: (TOGETHER.1 / (self.chance.evaluations().max(1) * price)).clamp(100, TOGETHER.0),
+            starts: 4 * own.len(),
+            ..BoxOptions::default()
+        };
+        let pays = |z: &[f64]| {
+            limits::poll();
+            self.pays(first, &with(z), x)
+        };
+        let (z, best) = maximise(pays, &lo, &hi, &[now], &options);
+        let money = own.iter().map(|i| self.money[*i]).fold(0.0, f64::max);
+        (best - here > GAIN * (money + here.abs())).then(|| with(&z))
     }
 }
 

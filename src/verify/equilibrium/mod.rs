@@ -20,6 +20,7 @@ mod recursive_tests;
 mod spread;
 mod stationary;
 mod taker;
+mod together;
 mod trial;
 mod vacuity;
 

@@ -38,7 +38,7 @@ const ANOTHER: f64 = 0.01;
 const NOTHING: f64 = 1e-12;
 
 /// The golden section and how often it is taken.
-const SECTION: f64 = 0.618_033_988_749_894_9;
+pub(super) const SECTION: f64 = 0.618_033_988_749_894_9;
 const SECTIONS: usize = 50;
 
 /// What one type gains, as a share of what is at stake for itself.
@@ -76,10 +76,15 @@ pub(super) struct Gain {
 }
 
 /// Everybody's choices in every case, and what the player is paid there.
-struct Stood {
-    at: Vec<Place>,
-    here: Vec<f64>,
+pub(super) struct Stood {
+    pub(super) at: Vec<Place>,
+    pub(super) here: Vec<f64>,
 }
+
+/// One of a player's actions: action of the solution, action of the model, element.
+pub(super) type Slot = (usize, usize, usize);
+/// Types for whom several actions are tried at once.
+const TOGETHER: usize = 8;
 
 /// What another choice gave.
 struct Tried {
@@ -145,7 +150,7 @@ impl Trial<'_, '_> {
 
     /// What the player could choose in place of `now`: every choice, or a scan of the interval; where cases are drawn, what others choose, too, and
     /// just less and more, for there rewards may jump.
-    fn candidates(&mut self, at: &[Place], slot: (usize, usize, usize), now: f64) -> Result<Vec<f64>, Diagnostic> {
+    pub(super) fn candidates(&mut self, at: &[Place], slot: (usize, usize, usize), now: f64) -> Result<Vec<f64>, Diagnostic> {
         if let ActionKind::Finite { values, .. } = &self.solution.actions[slot.0].kind {
             return Ok(values.clone());
         }
@@ -257,6 +262,7 @@ impl Trial<'_, '_> {
             types.extend(self.jumps(&base).into_iter().map(|j| vec![j]));
         }
         worst.types = types.len();
+        let several = types.len();
         for (k, own) in types.into_iter().enumerate() {
             let all = self.stand(&own)?;
             let some = match self.few.is_some() {
@@ -323,6 +329,29 @@ impl Trial<'_, '_> {
                         share: sure(&best),
                         from: format!("{} = {now:.8}", self.solution.actions[slot.0].name),
                         to: format!("{:.8}", best.to),
+                        knowing: self.in_words(&own),
+                        ..worst
+                    };
+                }
+            }
+            if k % several.div_ceil(TOGETHER).max(1) != 0 {
+                continue;
+            }
+            for slots in self.several() {
+                let found = match &some {
+                    None => self.best_together(&all.at, &slots, &[], false)?,
+                    Some(some) => self.among_few(|me| me.best_together(&some.at, &slots, &[], false))?,
+                };
+                let Some((to, _)) = found else { continue };
+                let (gain, error) = self.gain_together(&all, &slots, &to)?;
+                if gain - 2.0 * error > worst.share {
+                    let first = self.bench.first();
+                    let input = |s: &Slot| self.model.actions[s.1].input.0 as usize;
+                    let now: Vec<f64> = slots.iter().map(|s| all.at[first].inputs[input(s)][s.2]).collect();
+                    worst = Gain {
+                        share: gain - 2.0 * error,
+                        from: self.in_words_together(&slots, &now),
+                        to: self.in_words_together(&slots, &to),
                         knowing: self.in_words(&own),
                         ..worst
                     };
@@ -562,7 +591,7 @@ fn tidy(x: f64) -> f64 {
 }
 
 /// Adds to `over` what those who choose after `stage` answer, stage by stage: each what is best for it, until nobody moves.
-fn answers(
+pub(super) fn answers(
     model: &Model,
     solution: &Solution,
     bench: &mut GameCopies,
@@ -579,7 +608,27 @@ fn answers(
         let mut moved: f64 = 0.0;
         for player in &solution.players {
             let mut trial = Trial::new(model, solution, player, &mut *bench, seed);
-            for slot in trial.slots().into_iter().filter(|s| model.actions[s.1].stage > stage) {
+            let members = model.graph.elements(&model.agents[player.agent].shape);
+            let several: Vec<Vec<Slot>> = match player.member {
+                None if members > 1 => Vec::new(),
+                _ => trial.several(),
+            };
+            for slots in several.iter().filter(|s| model.actions[s[0].1].stage > stage) {
+                let is_own = |o: &(usize, usize, f64)| slots.iter().any(|s| (s.1, s.2) == (o.0, o.1));
+                let rest: Vec<_> = over.iter().copied().filter(|o| !is_own(o)).collect();
+                let Some((to, _)) = trial.best_together(at, slots, &rest, true)? else {
+                    continue;
+                };
+                for (s, x) in slots.iter().zip(&to) {
+                    let was = over.iter().find(|o| (o.0, o.1) == (s.1, s.2)).map(|o| o.2);
+                    moved = moved.max(was.map_or(f64::INFINITY, |w| (x - w).abs()));
+                }
+                *over = rest;
+                over.extend(slots.iter().zip(&to).map(|(s, x)| (s.1, s.2, *x)));
+            }
+            let alone = |s: &Slot| !several.iter().flatten().any(|t| t == s);
+            let later = |s: &Slot| model.actions[s.1].stage > stage && alone(s);
+            for slot in trial.slots().into_iter().filter(later) {
                 let before = over.iter().position(|o| o.0 == slot.1 && o.1 == slot.2);
                 let rest: Vec<_> = over
                     .iter()

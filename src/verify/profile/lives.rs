@@ -20,6 +20,8 @@ const ONE_PERIOD: usize = 8192;
 const LIVES: (usize, usize) = (256, 32);
 /// Most numbers of all inputs of all lives.
 const NUMBERS: usize = 2_000_000;
+/// Whole numbers of which each is tried.
+const WHOLE: i64 = 200;
 /// Weight of a period after which nothing counts, and most periods of a life.
 const NOTHING: f64 = 1e-3;
 const PERIODS: usize = 1000;
@@ -90,7 +92,9 @@ pub(super) enum Range {
     Between(f64, f64),
     /// Values of the choices.
     Choices(Vec<f64>),
-    /// Shares, which are not tried.
+    /// Whole numbers between two, too many to try each.
+    Whole(f64, f64),
+    /// Shares of a simplex, with the others of its action.
     Shares,
 }
 
@@ -234,7 +238,8 @@ impl<'a> Lives<'a> {
             let here = self.worlds.frame[input][e * n..(e + 1) * n].to_vec();
             let of = bounds.iter().find(|b| b.0 == *a).map(|b| &b.1);
             range.push(match (&self.model.actions[*a].space, of) {
-                (Space::Simplex(_), _) | (_, None | Some(Bounds::Simplex)) => Range::Shares,
+                (Space::Simplex(_), _) | (_, Some(Bounds::Simplex)) => Range::Shares,
+                (_, None) => Range::Choices(Vec::new()),
                 (_, Some(Bounds::Between(lo, hi))) => {
                     let lo = lo[e * n..(e + 1) * n].iter().copied().fold(f64::INFINITY, f64::min);
                     let hi = hi[e * n..(e + 1) * n].iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -245,7 +250,10 @@ impl<'a> Lives<'a> {
                 (Space::Integer { lo, hi }, _) => {
                     let end = |n: &crate::graph::NodeId| self.model.graph.nodes[n.0 as usize].domain;
                     let (lo, hi) = (end(lo).lo as i64, end(hi).hi as i64);
-                    Range::Choices((lo..=hi.min(lo.saturating_add(200))).map(|k| k as f64).collect())
+                    match hi.saturating_sub(lo) {
+                        0..=WHOLE => Range::Choices((lo..=hi).map(|k| k as f64).collect()),
+                        _ => Range::Whole(lo as f64, hi as f64),
+                    }
                 }
                 (_, Some(Bounds::Choices(all))) => Range::Choices((0..all.len()).map(|k| k as f64).collect()),
             });
@@ -297,7 +305,8 @@ impl<'a> Lives<'a> {
                             false => continue,
                         }
                     }
-                    Some(Bounds::Simplex) | None => continue,
+                    Some(Bounds::Simplex) => x,
+                    None => continue,
                 };
                 self.worlds.choose(*a, *e, w, x);
             }

@@ -34,6 +34,14 @@ pub struct Played {
 /// Values of an action, one per place.
 type Values = Vec<f64>;
 
+/// How many shares a simplex has, where an action is one.
+fn shares(model: &Model, action: usize) -> Option<usize> {
+    match model.actions[action].space {
+        Space::Simplex(axis) => Some(model.graph.axes[axis.0 as usize].size),
+        _ => None,
+    }
+}
+
 /// What is played by `agents`, and by the equilibrium in the same places. An equilibrium that cannot be played here is left out.
 ///
 /// # Errors
@@ -51,12 +59,16 @@ pub(super) fn played(
     let mut actor = Actor::new(&worlds, cast)?;
     let solved = equilibrium.map(|s| Behaviour::Solved(Arc::new(s.clone())).into());
     let mut exact = solved.and_then(|c| Actor::new(&worlds, &c).ok());
-    let watched: Vec<usize> = (agents.iter())
+    // Actions, those of shares once for each share: `(action, share)`.
+    let watched: Vec<(usize, Option<usize>)> = (agents.iter())
         .flat_map(|a| {
             let agent = &model.agents[*a];
             (agent.actions.iter().copied()).filter(|x| !agent.rules.iter().any(|(r, _)| r == x))
         })
-        .filter(|x| !matches!(model.actions[*x].space, Space::Simplex(_)))
+        .flat_map(|x| match shares(model, x) {
+            None => vec![(x, None)],
+            Some(several) => (0..several).map(|k| (x, Some(k))).collect(),
+        })
         .collect();
     let (mut mine, mut theirs): (Vec<Values>, Vec<Values>) =
         (vec![Vec::new(); watched.len()], vec![Vec::new(); watched.len()]);
@@ -72,8 +84,13 @@ pub(super) fn played(
     for _ in 0..periods {
         crate::limits::poll();
         let read = |worlds: &Worlds, into: &mut [Values]| {
-            for (out, a) in into.iter_mut().zip(&watched) {
-                out.extend(&worlds.frame[model.actions[*a].input.0 as usize]);
+            for (out, (a, share)) in into.iter_mut().zip(&watched) {
+                let elements = worlds.frame[model.actions[*a].input.0 as usize].chunks(lives).enumerate();
+                // Shares lie along the last axis.
+                let several = shares(model, *a).unwrap_or(1);
+                elements
+                    .filter(|(e, _)| share.is_none_or(|k| e % several == k))
+                    .for_each(|(_, values)| out.extend(values));
             }
         };
         if let Some(other) = &mut exact {
@@ -98,7 +115,7 @@ pub(super) fn played(
     }
     let known = exact.is_some();
     let mut out = Vec::new();
-    for ((a, mine), theirs) in watched.iter().zip(&mine).zip(&theirs) {
+    for (((a, share), mine), theirs) in watched.iter().zip(&mine).zip(&theirs) {
         let action = &model.actions[*a];
         if let Space::Finite { labels, .. } = &action.space {
             let often =
@@ -118,7 +135,10 @@ pub(super) fn played(
         let size = squares(&mut theirs.iter().copied());
         let apart = squares(&mut mine.iter().zip(theirs).map(|(a, b)| a - b));
         out.push(Played {
-            name: action.name.clone(),
+            name: match share {
+                Some(k) => format!("{}[{}]", action.name, k + 1),
+                None => action.name.clone(),
+            },
             mean: statistics::mean(mine),
             equilibrium: known.then(|| statistics::mean(theirs)),
             distance: (known && size > 0.0).then_some(apart / size),

@@ -1,4 +1,5 @@
-//! The best deviation among constants, shares of what was played and shifts of it, of one action after the other.
+//! The best deviation among constants, shares of what was played and shifts of it, of one action after the other. Shares of a simplex move together:
+//! a part of all of them goes to one.
 
 use super::Player;
 use super::lives::{Cells, KEPT, Lives, Look, Move, Range, Reply, Rule};
@@ -13,11 +14,16 @@ const IN_A_CELL: usize = 64;
 /// Values of a range that are tried: evenly, and closer and closer to both ends; of one period and of whole lives.
 const EVENLY: (usize, usize) = (40, 12);
 const TO_ENDS: (i32, i32) = (8, 4);
+/// Parts of a wide range of whole numbers.
+const WHOLE_EVENLY: f64 = 100.0;
 /// Shares by which what was played is made larger and smaller.
 const SHARES: [f64; 7] = [0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01];
 /// Rounds of finer and finer shifts, and how much finer each is.
 const FINER: usize = 6;
 const BY: f64 = 3.0;
+/// Parts of a simplex that go to one of its shares, and how often all of them are tried.
+const PARTS: [f64; 12] = [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.008, 0.004, 0.002, 0.001, 0.0005];
+const ROUNDS: usize = 4;
 /// Passes over the actions where there are several.
 const PASSES: usize = 2;
 
@@ -27,9 +33,10 @@ const PASSES: usize = 2;
 /// Those of a simulation under the policies as they were learned.
 pub(super) fn best(lives: &mut Lives, player: &Player, seed: u64) -> Result<Option<(Reply, String)>, Diagnostic> {
     let look = lives.look(seed)?;
-    let tried: Vec<usize> = (0..player.slots.len())
-        .filter(|s| !matches!(look.range[*s], Range::Shares))
-        .collect();
+    // Shares of one action are tried together, by the first of them.
+    let shares = |s: &usize| matches!(look.range[*s], Range::Shares);
+    let first = |s: &usize| *s == 0 || player.slots[*s - 1].0 != player.slots[*s].0;
+    let tried: Vec<usize> = (0..player.slots.len()).filter(|s| !shares(s) || first(s)).collect();
     if tried.is_empty() {
         return Ok(None);
     }
@@ -54,7 +61,15 @@ pub(super) fn best(lives: &mut Lives, player: &Player, seed: u64) -> Result<Opti
     let passes = if tried.len() > 1 { PASSES } else { 1 };
     for _ in 0..passes {
         for slot in &tried {
-            search.slot(*slot, &look);
+            match look.range[*slot] {
+                Range::Shares => {
+                    let action = player.slots[*slot].0;
+                    let together: Vec<usize> =
+                        (*slot..player.slots.len()).filter(|s| player.slots[*s].0 == action).collect();
+                    search.shares(&together);
+                }
+                _ => search.slot(*slot, &look),
+            }
         }
     }
     let words = words(search.lives.model(), player, &search.rule, &look);
@@ -121,19 +136,52 @@ impl Search<'_, '_> {
 
     /// Tries one move of a slot in each cell, and keeps it where it earns more.
     fn tries(&mut self, slot: usize, moves: &[Move]) -> Vec<bool> {
+        self.tries_together(&[(slot, moves.to_vec())])
+    }
+
+    /// Tries moves of several slots at once, and keeps them in the cells where they earn more.
+    fn tries_together(&mut self, moves: &[(usize, Vec<Move>)]) -> Vec<bool> {
         let mut rule = self.rule.clone();
-        rule.moves[slot] = moves.to_vec();
+        for (slot, moves) in moves {
+            rule.moves[*slot].clone_from(moves);
+        }
+        let mut better = vec![false; self.worth.len()];
         // Worlds that cannot go on with a deviation pay nothing for it.
         let Ok(worth) = self.by_cell(Some(&Reply::Rule(rule))) else {
-            return vec![false; moves.len()];
+            return better;
         };
-        let mut better = vec![false; moves.len()];
         for (c, w) in worth.iter().enumerate() {
             if *w > self.worth[c] {
-                (self.worth[c], self.rule.moves[slot][c], better[c]) = (*w, moves[c], true);
+                (self.worth[c], better[c]) = (*w, true);
+                for (slot, moves) in moves {
+                    self.rule.moves[*slot][c] = moves[c];
+                }
             }
         }
         better
+    }
+
+    /// The best shares of one simplex in each cell: a part of all of them goes to one of them, as long as that is worth it. What lies on the way to
+    /// the corners is every direction that shares can move in.
+    fn shares(&mut self, slots: &[usize]) {
+        for _ in 0..ROUNDS {
+            let mut better = false;
+            for part in PARTS {
+                for to in slots {
+                    let all: Vec<(usize, Vec<Move>)> = (slots.iter())
+                        .map(|s| {
+                            let more = if s == to { part } else { 0.0 };
+                            let moved = |m: &Move| ((1.0 - part) * m.0, (1.0 - part) * m.1 + more);
+                            (*s, self.rule.moves[*s].iter().map(moved).collect())
+                        })
+                        .collect();
+                    better |= self.tries_together(&all).contains(&true);
+                }
+            }
+            if !better {
+                break;
+            }
+        }
     }
 
     /// The best move of one slot in each cell, the others as they are.
@@ -144,6 +192,29 @@ impl Search<'_, '_> {
             Range::Choices(all) => {
                 for x in all {
                     self.tries(slot, &vec![(0.0, *x); count]);
+                }
+            }
+            Range::Whole(lo, hi) => {
+                let mut step = ((hi - lo) / WHOLE_EVENLY).ceil();
+                let mut x = *lo;
+                while x <= *hi {
+                    self.tries(slot, &vec![(0.0, x); count]);
+                    x += step;
+                }
+                while step > 1.0 {
+                    step = (0.5 * step).ceil();
+                    for d in [-step, step] {
+                        let moved = |m: &Move| match *m == KEPT {
+                            true => KEPT,
+                            false => (m.0, (m.1 + d).clamp(*lo, *hi)),
+                        };
+                        let moves: Vec<Move> = self.rule.moves[slot].iter().map(moved).collect();
+                        self.tries(slot, &moves);
+                    }
+                }
+                // One more or one fewer than was played.
+                for d in [-1.0, 1.0] {
+                    self.tries(slot, &vec![(1.0, d); count]);
                 }
             }
             Range::Between(lo, hi) => {
@@ -193,17 +264,16 @@ impl Search<'_, '_> {
 fn words(model: &Model, player: &Player, rule: &Rule, look: &Look) -> String {
     let rows: Vec<usize> = look.seen.chunks(look.width.max(1)).map(|r| rule.cells.of(r)).collect();
     let mut all = Vec::new();
-    for (slot, (a, e)) in player.slots.iter().enumerate() {
+    for (slot, (a, _)) in player.slots.iter().enumerate() {
         if rule.moves[slot].iter().all(|m| *m == KEPT) {
             continue;
         }
         let action = &model.actions[*a];
         let name = action.name.rsplit('.').next().unwrap_or(&action.name);
-        let several = player.slots.iter().filter(|s| s.0 == *a).count() > 1;
-        let name = if several {
-            format!("{name}[{}]", e + 1)
-        } else {
-            name.to_string()
+        let own = |to: usize| player.slots[..to].iter().filter(|s| s.0 == *a).count();
+        let name = match own(player.slots.len()) {
+            1 => name.to_string(),
+            _ => format!("{name}[{}]", own(slot) + 1),
         };
         let label = |x: f64| match &action.space {
             Space::Finite { labels, .. } => labels.get(x as usize).cloned().unwrap_or_default(),

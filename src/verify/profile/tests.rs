@@ -214,3 +214,26 @@ fn a_reply_without_bounds_is_that_of_the_linear_regulator() {
         );
     }
 }
+
+#[test]
+fn shares_of_a_budget_are_moved_together() {
+    let text = "model media \"Two advertisers, two media\"\nset medium = {tv, web}\nparam w[medium] = [3, 1]\nagent firm[2] {\n  \
+        action s[medium] in simplex(medium)\n  reward sum(w * s / (s + sum(others(firm.s))) over medium)\n}\n";
+    let model = compiled(text);
+    let even = judged(&model, &[0], fixed(&[("firm.s", 0.5)]), 0.005);
+    // The others are one of the axes of firms, said or not.
+    let said = compiled(&text.replace("others(firm.s)", "others(firm.s) over firm"));
+    assert_eq!(judged(&said, &[0], fixed(&[("firm.s", 0.5)]), 0.005), even);
+    // Against halves, `3 x / (x + 1/2) + (1 - x) / (3/2 - x)` is largest where `sqrt(3) (3/2 - x) = x + 1/2`.
+    let r = 3f64.sqrt();
+    let x = (1.5 * r - 0.5) / (1.0 + r);
+    let gain = 3.0 * x / (x + 0.5) + (1.0 - x) / (1.5 - x) - 2.0;
+    assert_eq!(even.gains.len(), 2);
+    for g in &even.gains {
+        assert!((g.worth.0 - 2.0).abs() < 1e-12 && (g.gain.0 - gain).abs() < 1e-6, "{g:?}, {gain}");
+        assert!(g.reply.contains("s[1] = 0.76") && g.reply.contains("s[2] = 0.23"), "{g:?}");
+    }
+    let names: Vec<&str> = even.played.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["firm.s[1]", "firm.s[2]"]);
+    assert!(even.played.iter().all(|p| (p.mean - 0.5).abs() < 1e-12), "{:?}", even.played);
+}

@@ -5,11 +5,16 @@
 //! the worst, for ever.
 
 use super::iterate::Stand;
+use super::rest::Rest;
 use super::stage::{Ahead, Game};
+use crate::num::optimise::{BoxOptions, maximise};
 use std::fmt;
 
 /// Points of an action at which a gain is looked for.
 const TRIED: usize = 41;
+
+/// Gain from other choices where the economy rests that is no rounding, relative to one plus what staying is worth.
+const STAYING: f64 = 1e-6;
 
 /// The largest gain of one player from another action today.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,6 +149,50 @@ fn at(game: &Game, stand: &Stand, (ahead, nothing): (&Ahead, &Ahead), shock: usi
         }
     }
     seen
+}
+
+/// Who gains by other choices (all of its own at once) in the period in which the economy rests, and in words how; `None` where nobody does. Only choices
+/// whose next states lie inside the ranges count.
+pub(super) fn where_it_rests(game: &Game, stand: &Stand, rest: &Rest) -> Option<(String, String)> {
+    if game.players.taking {
+        return None;
+    }
+    let ahead = game.ahead(&stand.functions);
+    let states = game.carrier.axes().len();
+    let x: Vec<Vec<f64>> = rest.values[..states].iter().map(|x| vec![*x]).collect();
+    let played: Vec<Vec<f64>> = rest.values[states..].iter().map(|x| vec![*x]).collect();
+    let [lo, hi] = game.bounds(0, &x);
+    let here = game.conditions(&ahead, 0, &x, &played);
+    game.players.list.iter().enumerate().find_map(|(p, one)| {
+        let worth = here.worth[p][0];
+        let now: Vec<f64> = one.actions.iter().map(|a| played[*a][0]).collect();
+        let ends = |a: &usize| {
+            // Without an end, a hundred times what is chosen is far enough.
+            let far = 100.0 * (1.0 + played[*a][0].abs());
+            (lo[*a][0].max(played[*a][0] - far), hi[*a][0].min(played[*a][0] + far))
+        };
+        let (low, high): (Vec<f64>, Vec<f64>) = one.actions.iter().map(ends).unzip();
+        let pays = |z: &[f64]| {
+            let mut acts = played.clone();
+            one.actions.iter().zip(z).for_each(|(a, z)| acts[*a][0] = *z);
+            let there = game.conditions(&ahead, 0, &x, &acts);
+            let inside = !there.outside[0] && there.worth[p][0].is_finite();
+            if inside { there.worth[p][0] } else { f64::NEG_INFINITY }
+        };
+        let options = BoxOptions {
+            evaluations: 1000,
+            starts: 4 * now.len(),
+            ..BoxOptions::default()
+        };
+        let (z, best) = maximise(pays, &low, &high, &[now], &options);
+        let gain = best - worth;
+        (gain > STAYING * (1.0 + worth.abs())).then(|| {
+            let names = one.actions.iter().map(|a| &rest.names[states + a]);
+            let all: Vec<String> = names.zip(&z).map(|(n, z)| format!("{n} = {z:.6}")).collect();
+            let words = format!("{} once is worth {gain:.3e} more, in units of its reward", all.join(", "));
+            (one.name.clone(), words)
+        })
+    })
 }
 
 #[cfg(test)]

@@ -206,8 +206,25 @@ fn pace(model: &Model) -> Pace {
 /// # Errors
 /// E0810 for economies that this method does not solve, E0906 when stopped.
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<Option<Vec<(String, f64)>>, Diagnostic> {
-    let found = rest::rest(economy, pace(economy.model), progress)?;
+    let (found, last) = rest::found(economy, pace(economy.model), progress)?;
+    if let (Some(rest), Some((game, stand))) = (&found, &last)
+        && let Some((player, words)) = gain::where_it_rests(game, stand, rest)
+    {
+        return Err(Diagnostic::error(
+            "E0910",
+            format!("`{player}` would not stay where first-order conditions say that the economy rests"),
+        )
+        .at(economy.model.agents[player_agent(game, &player)].span, "one who decides")
+        .note(words)
+        .hint("no equilibrium was found; narrow the intervals of the actions, or see what econc solve says of the game"));
+    }
     Ok(found.map(|r| r.named()))
+}
+
+/// The number of a player's agent.
+fn player_agent(game: &Game, name: &str) -> usize {
+    let of = game.players.list.iter().find(|p| p.name == name);
+    of.map_or(0, |p| p.agent)
 }
 
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {

@@ -83,6 +83,19 @@ pub(in crate::solve::equilibrium) fn around(model: &Model, rest: &Rest) -> Vec<(
 /// # Errors
 /// E0906 when stopped; E0810 where the economy is none of this kind.
 pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> Result<Option<Rest>, Diagnostic> {
+    Ok(found(economy, pace, progress)?.0)
+}
+
+/// The point of rest with the game and the policies that lead there.
+///
+/// # Errors
+/// As [`rest`].
+#[allow(clippy::type_complexity)]
+pub(super) fn found(
+    economy: &Economy,
+    pace: Pace,
+    progress: &mut dyn Watch,
+) -> Result<(Option<Rest>, Option<(Game, Stand)>), Diagnostic> {
     let mut options = ProblemOptions {
         deterministic: true,
         bounds: first_bounds(economy.model),
@@ -91,7 +104,7 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
     // First roughly on a wide box, then on a narrow one around what was found.
     let mut found: Option<Rest> = None;
     let Some(sizes) = sizes(economy, &options)? else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let mut last: Option<(Game, Stand)> = None;
     for round in 0..3 {
@@ -107,7 +120,7 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
             let stand = game.iterate(start, pace, progress)?;
             // What goes round on a finer box even from where it rested on a rougher one does so from elsewhere, too.
             if round > 0 && stalled(&stand.history) {
-                return Ok(found);
+                return Ok((found, last));
             }
             let Some(rest) = at_rest(&game, &stand).filter(|_| stand.settled) else {
                 continue;
@@ -116,7 +129,9 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
             last = Some((game, stand));
             break;
         }
-        let Some(next) = next else { return Ok(found) };
+        let Some(next) = next else {
+            return Ok((found, last));
+        };
         let near = found.as_ref().is_some_and(|old| {
             let pairs = old.values.iter().zip(&next.values);
             pairs.clone().count() == next.values.len()
@@ -128,7 +143,7 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
             break;
         }
     }
-    Ok(found)
+    Ok((found, last))
 }
 
 /// Numbers of nodes of each axis, from few to many; `None` for more states than there are.

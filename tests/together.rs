@@ -11,7 +11,10 @@ fn solved(text: &str, set: &[(&str, &str)]) -> Result<Solved, Vec<econc::diag::D
     };
     let (model, diagnostics): (Option<Model>, _) = econc::compile(text, &options);
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let request = driver::Request { seed: 1, ..driver::Request::default() };
+    let request = driver::Request {
+        seed: 1,
+        ..driver::Request::default()
+    };
     driver::solve(&model, &request, &mut silent)
 }
 
@@ -54,7 +57,10 @@ fn an_entry_and_its_quantity_are_one_choice() {
         if deterred > shared {
             assert!((x[0] - kept_out).abs() < 1e-6 && x[1] == 0.0, "{fixed}: {x:?}");
         } else {
-            assert!((x[0] - 4.5).abs() < 1e-6 && x[1] == 1.0 && (x[2] - 2.25).abs() < 1e-6, "{fixed}: {x:?}");
+            assert!(
+                (x[0] - 4.5).abs() < 1e-6 && x[1] == 1.0 && (x[2] - 2.25).abs() < 1e-6,
+                "{fixed}: {x:?}"
+            );
         }
     }
 }
@@ -79,7 +85,10 @@ fn ridges_are_climbed_with_both_numbers() {
             let s = solved(&game(k, tilt, find), &[]).unwrap_or_else(|d| panic!("{d:?}"));
             assert!(s.certificate.passed, "{k} {tilt} {find}: {:?}", s.certificate.reasons);
             let p = played(&s);
-            assert!((p[0] - x).abs() < 0.02 && (p[1] - y).abs() < 0.02, "{k} {tilt} {find}: {p:?}, {x} {y}");
+            assert!(
+                (p[0] - x).abs() < 0.02 && (p[1] - y).abs() < 0.02,
+                "{k} {tilt} {find}: {p:?}, {x} {y}"
+            );
         }
         let s = solved(&game(k, tilt, "select = from(start)"), &[]);
         if let Ok(s) = s {
@@ -102,13 +111,20 @@ fn quantity_and_quality_are_judged_together() {
     let drawn = "shock c ~ iid discrete([1, 1.5], [0.5, 0.5]); observe c; ";
     for model in [text("", "1"), text(drawn, "c")] {
         for find in ["find = all", "select = from(start)"] {
-            let Ok(s) = solved(&model.replace("FIND", find), &[]) else { continue };
+            let Ok(s) = solved(&model.replace("FIND", find), &[]) else {
+                continue;
+            };
             if !s.certificate.passed {
                 continue;
             }
             // Nobody is paid less than by staying out.
             for p in &s.solution.players {
-                assert!(p.value.iter().all(|v| *v >= -1e-6), "{find}: {:?} {:?}", p.value, played(&s));
+                assert!(
+                    p.value.iter().all(|v| *v >= -1e-6),
+                    "{find}: {:?} {:?}",
+                    p.value,
+                    played(&s)
+                );
             }
         }
     }

@@ -40,8 +40,13 @@ impl Checker<'_> {
             };
             let wanted = self.set_axis(&path, scope.block)?;
             // `sum(others(firm.q) over firm)`: the others' axis is one over firms.
-            let others = |a: &&AxisId| matches!(self.b.axis(**a).kind, AxisKind::Others(of) if self.b.base(of) == wanted);
-            match free.iter().find(|a| self.b.base(**a) == wanted).or_else(|| free.iter().find(others)) {
+            let others =
+                |a: &&AxisId| matches!(self.b.axis(**a).kind, AxisKind::Others(of) if self.b.base(of) == wanted);
+            match free
+                .iter()
+                .find(|a| self.b.base(**a) == wanted)
+                .or_else(|| free.iter().find(others))
+            {
                 Some(a) => *a,
                 None => {
                     let text = self.shape_text(&free);

@@ -64,7 +64,9 @@ pub(in crate::check) fn label_as_number(span: Span, labels: &[String]) -> Diagno
 
 pub(in crate::check) fn which_axis(word: &str, shape: &str, span: Span) -> Diagnostic {
     // `others(firm)[2] x good[3]`: the others are reduced over as firms are.
-    let others = shape.split(" x ").find_map(|a| a.strip_prefix("others(")?.split(')').next());
+    let others = shape
+        .split(" x ")
+        .find_map(|a| a.strip_prefix("others(")?.split(')').next());
     let first = shape
         .split([',', ' ', '[', ']', '(', ')'])
         .find(|w| !w.is_empty() && *w != "x");

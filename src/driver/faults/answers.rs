@@ -579,6 +579,19 @@ pub(super) fn rivals(_: &Model, s: &Solved) -> f64 {
     chosen(s, &[10.0 / 3.0, 7.0 / 3.0])
 }
 
+pub(super) fn ridge(_: &Model, s: &Solved) -> f64 {
+    // The largest root of 0.3 + 0.001 x = 4 x (x^2 - 1), by halves.
+    let (mut lo, mut hi) = (1.0f64, 1.2f64);
+    for _ in 0..60 {
+        let x = 0.5 * (lo + hi);
+        match 0.3 + 0.001 * x > 4.0 * x * (x * x - 1.0) {
+            true => lo = x,
+            false => hi = x,
+        }
+    }
+    chosen(s, &[lo, lo, 0.1 * lo])
+}
+
 /// How often each comes in, by own and other's state, iterated by hand.
 pub(super) fn comers(_: &Model, s: &Solved) -> f64 {
     let (mut v, mut p) = ([[0.0f64; 2]; 2], [[0.5f64; 2]; 2]);

@@ -75,6 +75,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("stalls", STALLS, stalls, 1e-6),
     solved("rivals", RIVALS, rivals, 1e-6),
     solved("leader", LEADER, leader, 1e-6),
+    solved("ridge", RIDGE, ridge, 1e-6),
     solved("comers", COMERS, comers, 1e-6),
     solved("retiring", RETIRING, retiring, 1e-6),
     solved("sellers", SELLERS, sellers, 1e-6),
@@ -639,6 +640,16 @@ agent a { action q in [0, 10]; reward (goods.p - 1) * q }
 agent b { action q in [0, 10]; reward (goods.p - 2) * q }
 market goods { price p = 10 - a.q - b.q }
 solve { concept = nash }
+"#;
+
+pub(super) const RIDGE: &str = r#"model ridge "Two numbers that move together"
+agent f {
+  action x in [-3, 3]
+  action y in [-3, 3]
+  reward -100 * (x - y)^2 - (x^2 - 1)^2 + 0.3 * x + 0.01 * x * r.z
+}
+agent r { action z in [-3, 3]; reward -(z - 0.1 * f.x)^2 }
+solve { concept = nash; select = from(start) }
 "#;
 
 pub(super) const COMERS: &str = r#"model comers "Two who may come in, with tastes"

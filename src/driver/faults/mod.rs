@@ -115,6 +115,7 @@ const FAULTS: &[Fault] = &[
     ),
     seen("market.seen_through", "stalls", &["E0946"]),
     seen("market.player_dropped", "rivals", &["E0946", "E0918"]),
+    seen("market.choices_apart", "ridge", &["E0946"]),
     seen("market.follower_ignored", "leader", &["E0946", "E0918", "E0917"]),
     seen(
         "market.taker_moves_price",

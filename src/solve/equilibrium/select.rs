@@ -42,7 +42,10 @@ pub(super) fn chosen(
     }
     let asked = word(model, "find").as_deref() == Some("all") || matches!(selection(model), Some(Selection::Start));
     if let (Some(other), false) = (&searched.answers, asked) {
-        let mut d = Diagnostic::error("E0918", "the game has several equilibria: those who choose last have several answers");
+        let mut d = Diagnostic::error(
+            "E0918",
+            "the game has several equilibria: those who choose last have several answers",
+        );
         for c in &found {
             d = d.note(line(c));
         }

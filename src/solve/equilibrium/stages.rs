@@ -195,16 +195,29 @@ impl Stages<'_> {
         let named = |y: &[f64], all: &[usize]| {
             let one = |i: &usize| {
                 let a = &self.game.actions[*i];
-                let label = a.values.as_ref().and_then(|(v, l)| l.get(v.iter().position(|v| *v == y[*i])?));
-                format!("{} = {}", a.name, label.cloned().unwrap_or_else(|| format!("{:.6}", y[*i])))
+                let label = a
+                    .values
+                    .as_ref()
+                    .and_then(|(v, l)| l.get(v.iter().position(|v| *v == y[*i])?));
+                format!(
+                    "{} = {}",
+                    a.name,
+                    label.cloned().unwrap_or_else(|| format!("{:.6}", y[*i]))
+                )
             };
             all.iter().map(one).collect::<Vec<_>>().join(", ")
         };
         // To what is played.
         for y in self.answers(stage, x) {
             let all = 0..self.game.choosers.len();
-            if all.into_iter().any(|c| more(paid(&y, c), paid(x, c)) || more(paid(x, c), paid(&y, c))) {
-                return Some(format!("where this is played, {} is an answer at rest, too", named(&y, turn)));
+            if all
+                .into_iter()
+                .any(|c| more(paid(&y, c), paid(x, c)) || more(paid(x, c), paid(&y, c)))
+            {
+                return Some(format!(
+                    "where this is played, {} is an answer at rest, too",
+                    named(&y, turn)
+                ));
             }
         }
         for i in self.turns[..stage].iter().flatten() {
@@ -218,7 +231,9 @@ impl Stages<'_> {
                 for y in self.answers(stage, &at) {
                     if more(paid(&y, who(i)), paid(x, who(i))) {
                         let (to, answer) = (named(&y, &[*i]), named(&y, turn));
-                        return Some(format!("after {to} the answer {answer} is at rest, too, and {to} then pays more than what is played"));
+                        return Some(format!(
+                            "after {to} the answer {answer} is at rest, too, and {to} then pays more than what is played"
+                        ));
                     }
                 }
             }
@@ -243,7 +258,9 @@ impl Stages<'_> {
             let mut y = x.to_vec();
             turn.iter().zip(&unit).for_each(|(i, u)| y[*i] = place(*i, *u));
             let settled = self.settle(stage, &mut y).is_some() && turn.iter().all(|i| self.stays(stage, *i, &y));
-            let known = found.iter().any(|f| f.iter().zip(&y).all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + b.abs())));
+            let known = found
+                .iter()
+                .any(|f| f.iter().zip(&y).all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + b.abs())));
             if settled && !known {
                 found.push(y);
             }
@@ -254,7 +271,12 @@ impl Stages<'_> {
     /// The actions of each who chooses several at a stage.
     fn several(&self, stage: usize) -> Vec<Vec<usize>> {
         let turn = &self.turns[stage];
-        let of = |c: usize| turn.iter().copied().filter(|i| self.game.actions[*i].chooser == c).collect();
+        let of = |c: usize| {
+            turn.iter()
+                .copied()
+                .filter(|i| self.game.actions[*i].chooser == c)
+                .collect()
+        };
         let all = (0..self.game.choosers.len()).map(of);
         all.filter(|own: &Vec<usize>| own.len() > 1).collect()
     }
@@ -305,7 +327,10 @@ impl Stages<'_> {
                 k /= all.len();
             }
             let joined = |z: &[f64]| -> Vec<(usize, f64)> {
-                at.iter().copied().chain(numbers.iter().copied().zip(z.iter().copied())).collect()
+                at.iter()
+                    .copied()
+                    .chain(numbers.iter().copied().zip(z.iter().copied()))
+                    .collect()
             };
             let now: Vec<f64> = numbers.iter().map(|i| x[*i]).collect();
             let found = match numbers.as_slice() {
@@ -318,7 +343,11 @@ impl Stages<'_> {
                 _ => {
                     let most = if last { TOGETHER.0 } else { TOGETHER.1 };
                     let options = BoxOptions {
-                        evaluations: if effort == Effort::Answer { most.min(TOGETHER.1) } else { most },
+                        evaluations: if effort == Effort::Answer {
+                            most.min(TOGETHER.1)
+                        } else {
+                            most
+                        },
                         starts: match effort {
                             Effort::Answer => 1,
                             Effort::Search => 4 * numbers.len(),
@@ -342,8 +371,11 @@ impl Stages<'_> {
     /// Whether nobody at any stage gains by another choice anywhere, the later stages answering.
     fn stands(&self, x: &[f64]) -> bool {
         (self.turns.iter().enumerate()).all(|(stage, turn)| turn.iter().all(|i| self.stays(stage, *i, x)))
-            && (0..self.turns.len())
-                .all(|stage| self.several(stage).iter().all(|own| self.together(stage, own, x, Effort::Test).is_none()))
+            && (0..self.turns.len()).all(|stage| {
+                self.several(stage)
+                    .iter()
+                    .all(|own| self.together(stage, own, x, Effort::Test).is_none())
+            })
     }
 
     fn stays(&self, stage: usize, i: usize, x: &[f64]) -> bool {

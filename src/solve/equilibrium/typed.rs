@@ -263,8 +263,15 @@ impl<'g> Typed<'g> {
 
     /// Those who choose several numbers, with each state of what they know.
     fn several(&self) -> Vec<(usize, usize)> {
-        let choosers = self.game.choosers.iter().enumerate().filter(|(_, c)| c.actions.len() > 1);
-        choosers.flat_map(|(k, c)| (0..self.states[c.actions[0]]).map(move |s| (k, s))).collect()
+        let choosers = self
+            .game
+            .choosers
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.actions.len() > 1);
+        choosers
+            .flat_map(|(k, c)| (0..self.states[c.actions[0]]).map(move |s| (k, s)))
+            .collect()
     }
 
     /// What is best for one who chooses several numbers at once in a state of what it knows, if it pays more than what stands there.
@@ -284,7 +291,13 @@ impl<'g> Typed<'g> {
             starts: 4 * own.len(),
             ..BoxOptions::default()
         };
-        let (z, best) = maximise(|z| self.pays((own[0], state), z[0], &with(z)), &lo, &hi, &[now], &options);
+        let (z, best) = maximise(
+            |z| self.pays((own[0], state), z[0], &with(z)),
+            &lo,
+            &hi,
+            &[now],
+            &options,
+        );
         let money = own.iter().map(|i| self.game.money[*i]).fold(0.0, f64::max);
         (best - here > GAIN * (money + here.abs())).then(|| with(&z))
     }
@@ -321,7 +334,10 @@ impl<'g> Typed<'g> {
                 let none = |gain: f64| gain <= GAIN * (money + here.abs());
                 here.is_finite() && best_of(&mut gain, now, &points).is_none_or(|to| none(gain(to)))
             })
-        }) && self.several().into_iter().all(|(c, s)| self.together(c, s, x).is_none())
+        }) && self
+            .several()
+            .into_iter()
+            .all(|(c, s)| self.together(c, s, x).is_none())
     }
 
     fn play(&mut self, x: &[f64]) -> Play {

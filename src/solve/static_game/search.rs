@@ -488,6 +488,9 @@ impl Game {
     fn together(&self, chooser: usize, x: &[f64]) -> Option<Vec<f64>> {
         let own = &self.choosers[chooser].actions;
         let (first, several) = (*own.first()?, own.len() > 1);
+        fault!("market.choices_apart", do {
+            return None;
+        });
         if !several {
             return None;
         }

@@ -16,6 +16,8 @@ const SPREAD: (usize, usize) = (96, 4);
 /// Combinations from which numbers climb, and how often at most; and for one who answers a trial.
 const CLIMBED: (usize, usize) = (4, 1);
 const SWEEPS: (usize, usize) = (60, 12);
+/// Fewer combinations than these are all climbed from.
+const EACH: usize = 8;
 /// Points of a line, and sections between the neighbours of its best one.
 const LINE: usize = 9;
 const SECTIONS: usize = 36;
@@ -127,6 +129,8 @@ impl Trial<'_, '_> {
             from.push(best);
         }
         let mut used = combinations.len() * (1 + spread);
+        // What a finite choice is worth is known only with the numbers that are best for it.
+        let climbed = climbed.max(combinations.len().min(EACH));
         from.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut best = from.first().cloned();
         if numbers.is_empty() {
@@ -175,12 +179,21 @@ impl Trial<'_, '_> {
             return Ok((x, here));
         }
         let place = |t: f64| -> Vec<f64> {
-            let moved = x.iter().zip(way).zip(range).map(|((x, w), (l, h))| (x + t * w).clamp(*l, *h));
+            let moved = x
+                .iter()
+                .zip(way)
+                .zip(range)
+                .map(|((x, w), (l, h))| (x + t * w).clamp(*l, *h));
             moved.collect()
         };
         let mut points: Vec<f64> = (0..=LINE).map(|k| lo + (hi - lo) * k as f64 / LINE as f64).collect();
         // Close by, too, where the way is long.
-        points.extend([-1e-2, -1e-4, 0.0, 1e-4, 1e-2].map(|s| s * (hi - lo)).into_iter().filter(|t| *t >= lo && *t <= hi));
+        points.extend(
+            [-1e-2, -1e-4, 0.0, 1e-4, 1e-2]
+                .map(|s| s * (hi - lo))
+                .into_iter()
+                .filter(|t| *t >= lo && *t <= hi),
+        );
         points.sort_by(f64::total_cmp);
         points.dedup();
         let mut best = (0.0, here);
@@ -193,7 +206,12 @@ impl Trial<'_, '_> {
         let above = points.partition_point(|p| *p <= best.0).min(points.len() - 1);
         let below = points.partition_point(|p| *p < best.0).saturating_sub(1);
         let (mut lo, mut hi) = (points[below], points[above]);
-        let inner = |lo: f64, hi: f64| (hi - super::trial::SECTION * (hi - lo), lo + super::trial::SECTION * (hi - lo));
+        let inner = |lo: f64, hi: f64| {
+            (
+                hi - super::trial::SECTION * (hi - lo),
+                lo + super::trial::SECTION * (hi - lo),
+            )
+        };
         let (mut a, mut b) = inner(lo, hi);
         let mut at_a = self.pays_together(at, slots, over, &place(a))?;
         let mut at_b = self.pays_together(at, slots, over, &place(b))?;
@@ -236,12 +254,7 @@ impl Trial<'_, '_> {
     ///
     /// # Errors
     /// Those of a simulation.
-    pub(super) fn gain_together(
-        &mut self,
-        stood: &Stood,
-        slots: &[Slot],
-        x: &[f64],
-    ) -> Result<(f64, f64), Diagnostic> {
+    pub(super) fn gain_together(&mut self, stood: &Stood, slots: &[Slot], x: &[f64]) -> Result<(f64, f64), Diagnostic> {
         let paid = self.all_of(&stood.at, slots, &[], x)?;
         let more: Vec<f64> = paid.iter().zip(&stood.here).map(|(a, b)| a - b).collect();
         Ok((self.bench.mean(&more), self.bench.error(&more)))

@@ -150,7 +150,12 @@ impl Trial<'_, '_> {
 
     /// What the player could choose in place of `now`: every choice, or a scan of the interval; where cases are drawn, what others choose, too, and
     /// just less and more, for there rewards may jump.
-    pub(super) fn candidates(&mut self, at: &[Place], slot: (usize, usize, usize), now: f64) -> Result<Vec<f64>, Diagnostic> {
+    pub(super) fn candidates(
+        &mut self,
+        at: &[Place],
+        slot: (usize, usize, usize),
+        now: f64,
+    ) -> Result<Vec<f64>, Diagnostic> {
         if let ActionKind::Finite { values, .. } = &self.solution.actions[slot.0].kind {
             return Ok(values.clone());
         }

@@ -85,7 +85,9 @@ pub(super) fn played(
         crate::limits::poll();
         let read = |worlds: &Worlds, into: &mut [Values]| {
             for (out, (a, share)) in into.iter_mut().zip(&watched) {
-                let elements = worlds.frame[model.actions[*a].input.0 as usize].chunks(lives).enumerate();
+                let elements = worlds.frame[model.actions[*a].input.0 as usize]
+                    .chunks(lives)
+                    .enumerate();
                 // Shares lie along the last axis.
                 let several = shares(model, *a).unwrap_or(1);
                 elements

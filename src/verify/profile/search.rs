@@ -22,7 +22,9 @@ const SHARES: [f64; 7] = [0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01];
 const FINER: usize = 6;
 const BY: f64 = 3.0;
 /// Parts of a simplex that go to one of its shares, and how often all of them are tried.
-const PARTS: [f64; 12] = [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.008, 0.004, 0.002, 0.001, 0.0005];
+const PARTS: [f64; 12] = [
+    1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.008, 0.004, 0.002, 0.001, 0.0005,
+];
 const ROUNDS: usize = 4;
 /// Passes over the actions where there are several.
 const PASSES: usize = 2;
@@ -64,8 +66,9 @@ pub(super) fn best(lives: &mut Lives, player: &Player, seed: u64) -> Result<Opti
             match look.range[*slot] {
                 Range::Shares => {
                     let action = player.slots[*slot].0;
-                    let together: Vec<usize> =
-                        (*slot..player.slots.len()).filter(|s| player.slots[*s].0 == action).collect();
+                    let together: Vec<usize> = (*slot..player.slots.len())
+                        .filter(|s| player.slots[*s].0 == action)
+                        .collect();
                     search.shares(&together);
                 }
                 _ => search.slot(*slot, &look),

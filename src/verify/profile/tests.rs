@@ -230,10 +230,20 @@ fn shares_of_a_budget_are_moved_together() {
     let gain = 3.0 * x / (x + 0.5) + (1.0 - x) / (1.5 - x) - 2.0;
     assert_eq!(even.gains.len(), 2);
     for g in &even.gains {
-        assert!((g.worth.0 - 2.0).abs() < 1e-12 && (g.gain.0 - gain).abs() < 1e-6, "{g:?}, {gain}");
-        assert!(g.reply.contains("s[1] = 0.76") && g.reply.contains("s[2] = 0.23"), "{g:?}");
+        assert!(
+            (g.worth.0 - 2.0).abs() < 1e-12 && (g.gain.0 - gain).abs() < 1e-6,
+            "{g:?}, {gain}"
+        );
+        assert!(
+            g.reply.contains("s[1] = 0.76") && g.reply.contains("s[2] = 0.23"),
+            "{g:?}"
+        );
     }
     let names: Vec<&str> = even.played.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(names, ["firm.s[1]", "firm.s[2]"]);
-    assert!(even.played.iter().all(|p| (p.mean - 0.5).abs() < 1e-12), "{:?}", even.played);
+    assert!(
+        even.played.iter().all(|p| (p.mean - 0.5).abs() < 1e-12),
+        "{:?}",
+        even.played
+    );
 }

@@ -189,7 +189,10 @@ pub(super) fn where_it_rests(game: &Game, stand: &Stand, rest: &Rest) -> Option<
         (gain > STAYING * (1.0 + worth.abs())).then(|| {
             let names = one.actions.iter().map(|a| &rest.names[states + a]);
             let all: Vec<String> = names.zip(&z).map(|(n, z)| format!("{n} = {z:.6}")).collect();
-            let words = format!("{} once is worth {gain:.3e} more, in units of its reward", all.join(", "));
+            let words = format!(
+                "{} once is worth {gain:.3e} more, in units of its reward",
+                all.join(", ")
+            );
             (one.name.clone(), words)
         })
     })

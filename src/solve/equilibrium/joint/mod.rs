@@ -214,9 +214,14 @@ pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<Option<Vec
             "E0910",
             format!("`{player}` would not stay where first-order conditions say that the economy rests"),
         )
-        .at(economy.model.agents[player_agent(game, &player)].span, "one who decides")
+        .at(
+            economy.model.agents[player_agent(game, &player)].span,
+            "one who decides",
+        )
         .note(words)
-        .hint("no equilibrium was found; narrow the intervals of the actions, or see what econc solve says of the game"));
+        .hint(
+            "no equilibrium was found; narrow the intervals of the actions, or see what econc solve says of the game",
+        ));
     }
     Ok(found.map(|r| r.named()))
 }

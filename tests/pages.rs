@@ -213,6 +213,210 @@ fn a_report_without_plots_says_why() {
     assert!(page.contains("<h3>agent firm"));
 }
 
+/// A model of growth that is solved and learned in a moment; the exact saving rate is `.9 a`, whatever the state.
+const SAVER: &str = "param a = 0.3 in (0, 1)
+shock z ~ ar1(rho: 0.5, sigma: 0.1)
+agent planner {
+  state k in [0.05, 0.6], start 0.2
+  action s in [0.1, 0.9]
+  let y = exp(z) * k^a
+  k' = s * y
+  observe k, z
+  reward log((1 - s) * y)
+  discount 0.9
+}
+solve { grid.k = uniform(30); chain.z = rouwenhorst(3); periods = 640; burn_in = 20 }
+train ppo { steps = 2000; worlds = 4; network = [4]; horizon = 50; evaluations = 4 }
+";
+
+/// The curves of a panel: name, horizontal and vertical coordinates.
+fn curves(data: &Value, panel: usize) -> Vec<(String, Vec<f64>, Vec<f64>)> {
+    let all = data["panels"][panel]["curves"].as_array().expect("curves");
+    let one = |c: &Value| {
+        let at = c["at"].as_u64().expect("a place") as usize;
+        let name = c["name"].as_str().expect("a name").to_string();
+        (name, numbers(&data["x"][at]), numbers(&c["y"]))
+    };
+    all.iter().map(one).collect()
+}
+
+/// The pictures of a report on two solved runs whose numbers are not those of `policies.csv`.
+fn beside(page: &str, csv: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for (stem, name) in [("both-planner_s", "planner.s"), ("both-value", "value")] {
+        let own = |r: &[String]| r[0] == name;
+        let shown = data(page, stem);
+        let (both, gap) = (curves(&shown, 0), curves(&shown, 1));
+        let right = |c: &str| column(csv, c, &own);
+        let same = [
+            (&both[0].1, right("planner.k")),
+            (&both[0].2, right("first")),
+            (&both[1].2, right("second")),
+            (&gap[0].2, right("difference")),
+        ];
+        out.extend(
+            same.iter()
+                .filter(|(a, b)| **a != *b || a.len() < 20)
+                .map(|_| name.to_string()),
+        );
+    }
+    out
+}
+
+#[test]
+fn a_report_on_two_runs_draws_both_and_their_difference() {
+    let folder = scratch();
+    let at = folder.path();
+    std::fs::write(at.join("m.econ"), SAVER).expect("written");
+    done(at, "solve m.econ --out one");
+    done(at, "solve m.econ --set a=0.4 --out two");
+    done(at, "compare one two --out solved");
+    let page = read(at.join("solved/report.html"));
+    let csv = read(at.join("solved/policies.csv"));
+    assert_eq!(beside(&page, &csv), Vec::<String>::new());
+    let altered = csv.replacen("planner.s,0.05,0.27", "planner.s,0.05,0.28", 1);
+    assert_eq!(beside(&page, &altered), ["planner.s"], "{csv}");
+    let gap = column(&csv, "difference", &|r| r[0] == "planner.s");
+    assert!(gap.iter().all(|d| (d - 0.09).abs() < 1e-3), "{gap:?}");
+    // Responses of both solutions stand there, too, as their tables say.
+    let shown = curves(&data(&page, "both-irf-z"), 0);
+    assert_eq!(
+        shown.iter().map(|c| c.0.as_str()).collect::<Vec<_>>(),
+        ["first", "second"]
+    );
+    for (curve, run) in shown.iter().zip(["one", "two"]) {
+        let right = column(&read(at.join(run).join("irf.csv")), "response", &|r| r[1] == "z");
+        assert_eq!(curve.2, right, "{run}");
+    }
+
+    done(at, "train m.econ --against one --seeds 1..3 --out three");
+    done(at, "train m.econ --against one --seeds 4,5 --out four");
+    done(at, "compare three four --out learned");
+    let page = read(at.join("learned/report.html"));
+    let csv = read(at.join("learned/learning.csv"));
+    let shown = curves(&data(&page, "both-discounted"), 0);
+    for run in ["first", "second"] {
+        let (_, steps, mean) = shown.iter().find(|c| c.0 == run).expect("a curve");
+        assert!(steps.len() > 2, "{steps:?}");
+        for (step, y) in steps.iter().zip(mean) {
+            let own = column(&csv, "discounted_return", &|r| r[0] == run && r[2] == step.to_string());
+            let right = own.iter().sum::<f64>() / own.len() as f64;
+            assert!(
+                (right - y).abs() < 1e-12 && own.len() == if run == "first" { 3 } else { 2 },
+                "{run} {step}"
+            );
+        }
+    }
+    // What is learned is measured beside the exact policy, which no policy beats, and the best constant; here that is the exact one.
+    let seeds = read(at.join("three/seeds.csv"));
+    let all = |_: &[String]| true;
+    let [exact, constant, learned] = ["exact", "best constant", "discounted return"].map(|c| column(&seeds, c, &all));
+    assert!(exact.iter().zip(&learned).all(|(e, l)| e >= l), "{seeds}");
+    assert!(
+        (exact[0] - constant[0]).abs() < 0.02 * exact[0].abs() && exact[0] >= constant[0] - 1e-6,
+        "{seeds}"
+    );
+    let drawn = read(at.join("learned/plots/both-discounted.svg"));
+    assert!(
+        drawn.contains("exact policy") && drawn.contains("best constant choice"),
+        "{drawn}"
+    );
+    assert!(read(at.join("three/plots/discounted.svg")).contains("exact policy"));
+}
+
+#[test]
+fn a_solved_model_shows_its_responses_and_a_sweep_leads_to_its_runs() {
+    let folder = scratch();
+    let at = folder.path();
+    std::fs::write(at.join("m.econ"), SAVER).expect("written");
+    done(at, "solve m.econ --set a=0.2..0.4:3 --out swept");
+    let page = read(at.join("swept/run-001/report.html"));
+    let csv = read(at.join("swept/run-001/irf.csv"));
+    let shown = data(&page, "irf-z");
+    let titles: Vec<&str> = shown["panels"]
+        .as_array()
+        .expect("panels")
+        .iter()
+        .map(|p| p["title"].as_str().expect("a title"))
+        .collect();
+    for (panel, name) in titles.iter().enumerate() {
+        let right = column(&csv, "response", &|r| r[1] == *name);
+        assert_eq!(curves(&shown, panel)[0].2, right, "{name}");
+    }
+    // A shock decays by its law, and capital moves with output.
+    let z = column(&csv, "response", &|r| r[1] == "z");
+    assert!(
+        (z[0] - 0.1).abs() < 1e-9 && (z[4] - 0.1 * 0.5f64.powi(4)).abs() < 1e-9,
+        "{z:?}"
+    );
+    let report = read(at.join("swept/report.html"));
+    for run in ["run-001", "run-002", "run-003"] {
+        assert!(
+            report.contains(&format!("<a href=\"{run}/report.html\">{run}</a>")),
+            "{report}"
+        );
+        assert!(at.join("swept").join(run).join("report.html").is_file());
+    }
+    let table = read(at.join("swept/sweep.csv"));
+    let drawn = data(&report, "sweep");
+    let panels = drawn["panels"].as_array().expect("panels").len();
+    let all = |_: &[String]| true;
+    for panel in 0..panels {
+        let name = drawn["panels"][panel]["title"].as_str().expect("a title");
+        let (_, x, y) = curves(&drawn, panel)[0].clone();
+        assert_eq!(
+            (x, y),
+            (column(&table, "a", &all), column(&table, name, &all)),
+            "{name}"
+        );
+    }
+    assert!(
+        panels >= 4 && table.contains("Euler residual, largest, log10"),
+        "{table}"
+    );
+    // One parameter over the other: a curve for each value of it.
+    std::fs::write(
+        at.join("two.econ"),
+        SAVER
+            .replace("discount 0.9", "discount b")
+            .replace("param a", "param b = 0.9 in (0, 1)\nparam a"),
+    )
+    .expect("written");
+    done(
+        at,
+        "steady_state two.econ --set b=0.8..0.9:2 --set a=0.2..0.4:3 --out both",
+    );
+    let drawn = curves(&data(&read(at.join("both/report.html")), "sweep"), 0);
+    let names: Vec<&str> = drawn.iter().map(|c| c.0.as_str()).collect();
+    assert_eq!(names, ["b = 0.8", "b = 0.9"]);
+    assert_eq!(drawn[0].1, [0.2, 0.30000000000000004, 0.4]);
+}
+
+#[test]
+fn maps_are_small_and_choices_have_names() {
+    let folder = scratch();
+    let at = folder.path();
+    for name in ["lq_duopoly", "mccall"] {
+        std::fs::copy(model(name), at.join(format!("{name}.econ"))).expect("copied");
+        done(at, &format!("solve {name}.econ --out {name}"));
+    }
+    let page = read(at.join("lq_duopoly/report.html"));
+    assert!(page.len() < 1 << 20, "{} bytes", page.len());
+    let cells = &data(&page, "value-map")["panels"][0]["cells"];
+    let right = column(&read(at.join("lq_duopoly/solution.csv")), "value", &|_| true);
+    let shown = numbers(&cells["values"]);
+    assert_eq!(shown.len(), right.len());
+    assert!(
+        shown.iter().zip(&right).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs()),
+        "{shown:?}"
+    );
+    let page = read(at.join("mccall/report.html"));
+    let names = &data(&page, "worker_d")["panels"][0]["names"][1];
+    assert_eq!(names, &serde_json::json!([[0.0, "accept"], [1.0, "reject"]]));
+    let drawn = read(at.join("mccall/plots/worker_d.svg"));
+    assert!(drawn.contains("\naccept\n") && !drawn.contains("\n0.2\n"), "{drawn}");
+}
+
 /// A page of the equations of all models.
 fn all_equations() -> String {
     use econc::report::content::Content;
@@ -339,14 +543,31 @@ fn pages_fit_and_speak_in_a_browser() {
     };
     let folder = scratch();
     let at = folder.path();
-    for name in ["growth", "cournot"] {
+    for name in ["growth", "cournot", "mccall", "lq_duopoly"] {
         std::fs::copy(model(name), at.join(format!("{name}.econ"))).expect("copied");
     }
+    std::fs::write(at.join("m.econ"), SAVER).expect("written");
     done(at, "solve growth.econ --out solved");
     done(at, "irf solved --out irf --histories 20");
     done(at, "simulate growth.econ --policy solved --out simulated");
     done(at, "solve cournot.econ --out equilibrium");
-    let names = ["equations", "solved", "irf", "simulated", "equilibrium"];
+    done(at, "solve mccall.econ --out choices");
+    done(at, "solve lq_duopoly.econ --out maps");
+    done(at, "solve m.econ --set a=0.2..0.4:3 --out swept");
+    done(at, "train m.econ --seeds 1,2 --against swept/run-002 --out learned");
+    done(at, "compare swept/run-001 swept/run-003 --out compared");
+    let names = [
+        "equations",
+        "solved",
+        "irf",
+        "simulated",
+        "equilibrium",
+        "choices",
+        "maps",
+        "swept",
+        "learned",
+        "compared",
+    ];
     let mut pages: Vec<(&str, String)> = vec![("equations", all_equations())];
     pages.extend(names[1..].iter().map(|n| (*n, read(at.join(n).join("report.html")))));
     // The judge is judged: pages with a fault must be seen to have it.

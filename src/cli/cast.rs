@@ -6,7 +6,7 @@ use super::results::{asked, is_training, learned, read_solution};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::cast::{Behaviour, Cast, acting, fixed_value};
-use crate::report::store::{CompleteRun, open_policies};
+use crate::report::store::{CompleteRun, open_played};
 use crate::verify::grid::trusted::Trusted;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -227,7 +227,7 @@ fn read(flag: &str, typed: &str, policy: &str) -> Result<Policy, Diagnostic> {
         if !path.exists() {
             return Err(wrong(format!("there is no directory `{policy}`")));
         }
-        return open_policies(path).map(|run| Policy::Run(Box::new(run)));
+        return open_played(path).map(|run| Policy::Run(Box::new(run)));
     };
     let mut fixed: Vec<(String, String)> = Vec::new();
     for pair in list.split(',') {

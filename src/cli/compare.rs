@@ -1,30 +1,40 @@
 //! `econc compare`: two runs side by side.
 
 use super::compiled::compile;
+use super::course::place_of;
 use super::globals::Globals;
 use super::results::read_solution;
 use super::screen::Screen;
 use super::source::Source;
-use super::{Exit, Failure};
+use super::{Exit, Failure, clock, session, stop};
 use crate::diag::Diagnostic;
-use crate::report::compared::{Side, TABLES, of_two};
+use crate::limits;
+use crate::report::compared::{Measured, Side, TABLES, of_two};
 use crate::report::content::Content;
 use crate::report::outcome::SOLUTION_FILE;
 use crate::report::place::write_new;
-use crate::report::store::{CompleteRun, open_ended};
+use crate::report::store::{CompleteRun, Manifest, RunDirectory, Status, not_a_sweep, open_ended};
 use crate::report::table::{Table, Values};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
+
+/// Name of the subcommand, in manifests.
+const ACTION: &str = "compare";
+/// Tables that are drawn, beside those whose numbers are compared.
+const DRAWN: [&str; 2] = ["irf", "series"];
 
 /// Two runs side by side
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     econc compare runs/growth-0001 runs/growth-0002            what was asked differently, and what came of it\n  \
-    econc compare baseline reform --out reform.csv             the same as a table: every number of both\n  \
+    econc compare baseline reform --out reform                 where its report goes: reform/report.html\n  \
+    econc compare baseline reform --out reform.csv             no report, every number of both as one table\n  \
     econc compare runs/growth-0001 runs/growth-0002.failed     one whose certificate fails, too\n\n\
     Compared are settings and parameters, certificates, moments, returns, responses, and at the nodes of the first\n\
-    that lie inside both grids policies and values.")]
+    that lie inside both grids policies and values. The report in runs/compared-0001, the next free number, draws policies\n\
+    over one another with their difference, responses, simulated paths and learning curves; its CSV files have the numbers.")]
 pub(super) struct Arguments {
     /// A run
     #[arg(value_name = "RUN")]
@@ -39,34 +49,82 @@ pub(super) struct Arguments {
 /// # Errors
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let read = [arguments.first.as_path(), arguments.second.as_path()];
+    session::apart(globals, read)?;
     let (first, second) = (side(&arguments.first)?, side(&arguments.second)?);
     let content = of_two(&first, &second)?;
-    let read = [arguments.first.as_path(), arguments.second.as_path()];
-    if let Some(out) = &globals.out {
-        write_new(out, &table(&content).to_csv(), globals.force, read)?;
-    }
+    let file = globals.out.as_ref().filter(|p| is_table(p));
+    let directory = match file {
+        Some(out) => {
+            write_new(out, &table(&content).to_csv(), globals.force, read)?;
+            None
+        }
+        None => Some(report(&content, arguments, globals, began)?),
+    };
+    stop::last_word();
     if screen.json {
         let mut json = content.to_json();
         json["status"] = "complete".into();
         json["exit"] = 0.into();
-        json["file"] = globals.out.as_ref().map(|p| p.display().to_string()).into();
+        json["file"] = file.map(|p| p.display().to_string()).into();
+        json["directory"] = directory.map(|p| p.display().to_string()).into();
         json["diagnostics"] = serde_json::json!([]);
         screen.json(&json);
-    } else {
-        let mut text = content.screen(screen.width(), screen.color());
-        if let Some(out) = &globals.out {
-            text.push_str(&format!("\nfile: {}\n", out.display()));
-        }
-        screen.text(&text);
+        return Ok(Exit::Fine);
     }
+    let mut text = screen.content(&content);
+    if let Some(out) = file {
+        text.push_str(&format!("\nfile: {}\n", out.display()));
+    }
+    if let Some(directory) = directory {
+        let tables = content.tables.iter().map(|t| format!(", {}.csv", t.stem)).take(3);
+        let tables: String = tables.collect();
+        text.push_str(&format!("\nfiles: {}  (report.html{tables})\n", directory.display()));
+    }
+    screen.text(&text);
     Ok(Exit::Fine)
+}
+
+/// Whether `--out` asks for one table.
+fn is_table(out: &Path) -> bool {
+    out.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"))
+}
+
+/// Writes the report into a run directory; where it stands.
+///
+/// # Errors
+/// E0951, E0952, E0959; what was begun is then removed.
+fn report(content: &Content, arguments: &Arguments, globals: &Globals, began: Instant) -> Result<PathBuf, Diagnostic> {
+    let of = open_ended(&arguments.first)?;
+    let model = of.read("model.econ")?;
+    let mut manifest = Manifest::new(globals.words(), &of.manifest.model, &model, globals.seed, &clock::now());
+    manifest.action = ACTION.to_string();
+    for (name, run) in [("first", &arguments.first), ("second", &arguments.second)] {
+        manifest.settings.insert(name.to_string(), run.display().to_string());
+    }
+    let place = place_of(globals, "compared".to_string())?;
+    let mut run = RunDirectory::create_with(place, manifest, &[("model.econ", model.as_slice())])?;
+    match limits::caught(|| content.write(&mut run)) {
+        Some(Ok(())) => run.finish(Status::Complete, None, began.elapsed().as_secs_f64()),
+        Some(Err(error)) => {
+            run.abandon();
+            Err(error)
+        }
+        // It takes a moment, and is begun anew.
+        None => {
+            run.abandon();
+            Err(stop::stopped_at_work())
+        }
+    }
 }
 
 /// What a run is and has.
 fn side(directory: &Path) -> Result<Side, Diagnostic> {
     let run = open_ended(directory)?;
+    not_a_sweep(&run)?;
     let mut tables = Vec::new();
-    for (stem, _) in TABLES {
+    for stem in TABLES.iter().map(|(stem, _)| stem).chain(&DRAWN) {
         let name = format!("{stem}.csv");
         if has(&run, &name) {
             tables.push((
@@ -84,7 +142,29 @@ fn side(directory: &Path) -> Result<Side, Diagnostic> {
         asked: asked(&run)?,
         tables,
         solution,
+        measured: measured(&run)?,
     })
+}
+
+/// The courses of learning that a run holds: `seed_3/measured.csv`, or `seed_3/AGENT/measured.csv` where several learned.
+fn measured(run: &CompleteRun) -> Result<Vec<Measured>, Diagnostic> {
+    let mut out = Vec::new();
+    for file in &run.manifest.files {
+        let Some(folder) = file.name.strip_suffix("/measured.csv") else {
+            continue;
+        };
+        let (seed, agent) = folder.split_once('/').unwrap_or((folder, ""));
+        let Some(seed) = seed.strip_prefix("seed_").and_then(|s| s.parse().ok()) else {
+            continue;
+        };
+        out.push(Measured {
+            agent: agent.to_string(),
+            seed,
+            table: String::from_utf8_lossy(&run.read(&file.name)?).into_owned(),
+        });
+    }
+    out.sort_by(|a, b| (&a.agent, a.seed).cmp(&(&b.agent, b.seed)));
+    Ok(out)
 }
 
 fn has(run: &CompleteRun, name: &str) -> bool {

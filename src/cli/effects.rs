@@ -19,7 +19,7 @@ const READ: &[(&str, &[&str])] = &[
     ("train", &["set", "seed", "threads", "out", "force", "plot"]),
     ("tune", &["set", "seed", "threads", "out", "force", "plot"]),
     ("verify", &["set", "seed", "threads", "out", "force", "plot"]),
-    ("compare", &["out", "force"]),
+    ("compare", &["out", "force", "plot"]),
     ("export", &["out", "force"]),
     ("new", &[]),
     ("reproduce", &["threads", "out"]),
@@ -78,7 +78,7 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
             }
         }
     }
-    if typed("force") && !typed("out") && !["compare", "export"].contains(&command) {
+    if typed("force") && !typed("out") && command != "export" {
         return Err(idle("--force", "without --out every run has a directory of its own"));
     }
     if typed("seed") && typed("seeds") && command == "train" {

@@ -18,7 +18,7 @@ use crate::env::impulses::{self, Begin};
 use crate::env::responses::{ResponseOptions, responses};
 use crate::report::content::Content;
 use crate::report::responses::of_responses;
-use crate::report::store::{RunDirectory, open_policies};
+use crate::report::store::{RunDirectory, open_played};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -213,7 +213,7 @@ fn subject_of(subject: &Path, wanted: &Wanted, globals: &Globals) -> Result<(Sou
         )
         .hint("name the model file instead of the run, which solves it: econc irf FILE --set .."));
     }
-    let run = open_policies(subject)?;
+    let run = open_played(subject)?;
     let source = Source::read(&run.directory.join("model.econ"))?;
     let source = Source {
         name: run.manifest.model.clone(),

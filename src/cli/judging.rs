@@ -9,7 +9,7 @@ use super::keeper::Keeper;
 use super::lineage::{self, Use};
 use super::meter::Meter;
 use super::profiles;
-use super::results::{finite_choices, read_policies, read_solution};
+use super::results::{finite_choices, holds_solution, read_policies, read_solution};
 use super::training::{self, all_seeds, planned, wanted};
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -17,7 +17,7 @@ use crate::env::decide::Decide;
 use crate::learn::plan;
 use crate::limits;
 use crate::report::content::Content;
-use crate::report::store::{RunDirectory, open_complete, open_policies};
+use crate::report::store::{RunDirectory, open_complete, open_played};
 use crate::report::{trained, verdict};
 use crate::verify::learned::{Judge, Trial};
 use std::collections::BTreeMap;
@@ -43,21 +43,23 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
     let mut remarks = Vec::new();
     if let Some(directory) = &options.solution {
         let run = open_complete(directory).map_err(|d| vec![d])?;
+        holds_solution(&run).map_err(|d| vec![d])?;
         remarks.extend(lineage::compared(model, &run, "--solution", Use::Measure).map_err(|d| vec![d])?);
     }
     if let Some(directory) = options.policy.as_ref().filter(|p| of_host(p).is_none()) {
-        let run = open_policies(directory).map_err(|d| vec![d])?;
+        let run = open_played(directory).map_err(|d| vec![d])?;
         let play = Use::Play {
             others: options.train.other_parameters,
         };
+        if !several {
+            // What it is comes before what it was made of.
+            read_policies(&run, options.best, options.train.agent.as_deref()).map_err(|d| vec![d])?;
+        }
         let differs = lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?;
         if options.train.other_parameters && differs.is_empty() {
             return Err(vec![super::effects::idle("--other-parameters", cast::SAME)]);
         }
         remarks.extend(differs);
-        if !several {
-            read_policies(&run, options.best, options.train.agent.as_deref()).map_err(|d| vec![d])?;
-        }
     }
     Ok(remarks)
 }
@@ -76,7 +78,14 @@ pub fn settings(
         Some(run) if profiles::several_decide(&compiled.model, options) => {
             Ok(BTreeMap::from([("policy".to_string(), run.display().to_string())]))
         }
-        _ => training::settings(compiled, &options.train, workers),
+        // What was trained elsewhere has seeds of its own.
+        Some(run) => {
+            let mut all = training::settings(compiled, &options.train, workers)?;
+            all.retain(|key, _| key == "against" || key == "agent");
+            all.insert("policy".to_string(), run.display().to_string());
+            Ok(all)
+        }
+        None => training::settings(compiled, &options.train, workers),
     }
 }
 
@@ -180,7 +189,7 @@ pub fn verify(
     let outside = options.policy.as_deref().and_then(of_host);
     let finished = match &options.policy {
         Some(directory) if outside.is_none() => {
-            let run = open_policies(directory).map_err(one)?;
+            let run = open_played(directory).map_err(one)?;
             Some(read_policies(&run, options.best, agent).map_err(one)?)
         }
         Some(_) | None => None,
@@ -225,7 +234,8 @@ pub fn verify(
         None => {
             let seeds = all_seeds(model, &planned, Some(&judge), workers, every, meter, run)?;
             let name = planned.plan.method().name().to_string();
-            let trained = trained::of_training(model, &planned, &seeds).map_err(one)?;
+            let exact = super::training::exact_return(model, &planned, Some(&judge)).map_err(one)?;
+            let trained = trained::of_training(model, &planned, &seeds, exact).map_err(one)?;
             let policies = seeds
                 .iter()
                 .map(|t| {

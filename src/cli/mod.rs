@@ -367,10 +367,28 @@ fn unread(error: &clap::Error) -> Diagnostic {
 fn parse(words: impl Iterator<Item = OsString>) -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
     // The short help of an option fits one line; the globals stand in a section of their own.
     let words: Vec<OsString> = words.collect();
-    let matches = negative_values(Cli::command())
+    let matches = negative_values(Cli::command().color(colored(&words)))
         .try_get_matches_from(&words)
         .map_err(|e| without_wrong_tips(e, &words))?;
     Ok((Cli::from_arg_matches(&matches)?, effects::check(&matches)))
+}
+
+/// Whether help and errors of the command line are in colours: `--color` may stand anywhere before `--`.
+fn colored(words: &[OsString]) -> clap::ColorChoice {
+    let words: Vec<_> = words
+        .iter()
+        .take_while(|w| *w != "--")
+        .map(|w| w.to_string_lossy())
+        .collect();
+    let apart = words.windows(2).filter(|w| w[0] == "--color").map(|w| w[1].to_string());
+    let joined = words
+        .iter()
+        .filter_map(|w| w.strip_prefix("--color=").map(str::to_string));
+    match apart.chain(joined).last().as_deref() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
 }
 
 /// The same commands, where `--periods -5` is a value that does not fit and no option `-5`.

@@ -11,7 +11,7 @@ use crate::env::behaviour::Actor;
 use crate::env::cast::Cast;
 use crate::env::impulses::{self, Begin, Place, Which};
 use crate::env::worlds::Worlds;
-use crate::report::store::open_policies;
+use crate::report::store::open_played;
 use std::path::Path;
 
 /// The policies of a run.
@@ -37,7 +37,7 @@ impl Played {
     /// # Errors
     /// Those of runs without policies.
     pub fn read(run: &Path) -> Result<Played, Diagnostic> {
-        let done = open_policies(run)?;
+        let done = open_played(run)?;
         let source = Source {
             name: done.manifest.model.clone(),
             ..Source::read(&done.directory.join("model.econ"))?

@@ -19,7 +19,7 @@ use crate::env::decide::Decide;
 use crate::learn::Policy;
 use crate::report::content::Content;
 use crate::report::profile::{LIMIT, of_profiles};
-use crate::report::store::{RunDirectory, open_complete, open_policies};
+use crate::report::store::{RunDirectory, open_complete, open_played};
 use crate::report::trained;
 use crate::solve::economy::Economy;
 use crate::solve::methods;
@@ -135,7 +135,7 @@ fn of_run(model: &Model, run: &Path, options: &VerifyOptions) -> Result<(TrainOp
         let why = "where several decide, all others play as they did in the run's training";
         return Err(idle("--others", why));
     }
-    let run = open_policies(run)?;
+    let run = open_played(run)?;
     let asked = asked(&run)?;
     let mut out = Policies::new();
     for agent in names(model, &asked)? {
@@ -169,7 +169,7 @@ pub(super) fn judged(
             let planned = planned(compiled, &options.train)?;
             training::in_worlds(&planned)?;
             let seeds = all_seeds(model, &planned, None, workers, every, meter, run)?;
-            let trained = trained::of_training(model, &planned, &seeds).map_err(one)?;
+            let trained = trained::of_training(model, &planned, &seeds, None).map_err(one)?;
             remarks.extend(trained.diagnostics);
             let mut policies = Policies::new();
             for agent in &planned.agents {

@@ -7,7 +7,7 @@ use crate::env::cast::Behaviour;
 use crate::learn::Policy;
 use crate::learn::policy::PolicyKind;
 use crate::report::outcome;
-use crate::report::store::CompleteRun;
+use crate::report::store::{CompleteRun, not_a_sweep};
 use crate::report::trained;
 
 /// File with what the training in a run was asked, if it holds one.
@@ -144,11 +144,12 @@ pub fn read_policies(run: &CompleteRun, best: bool, agent: Option<&str>) -> Resu
     Ok(out)
 }
 
-/// The solution in a run directory.
+/// Whether a run holds a solution.
 ///
 /// # Errors
-/// E0954 if the run holds none, or one that cannot be read.
-pub(super) fn read_solution(run: &CompleteRun) -> Result<driver::Solved, Diagnostic> {
+/// E0954 if it does not.
+pub(super) fn holds_solution(run: &CompleteRun) -> Result<(), Diagnostic> {
+    not_a_sweep(run)?;
     if !run.manifest.files.iter().any(|f| f.name == outcome::SOLUTION_FILE) {
         let action = &run.manifest.action;
         return Err(Diagnostic::error(
@@ -162,6 +163,15 @@ pub(super) fn read_solution(run: &CompleteRun) -> Result<driver::Solved, Diagnos
             "solve the model and name that run: econc solve FILE --out solution"
         }));
     }
+    Ok(())
+}
+
+/// The solution in a run directory.
+///
+/// # Errors
+/// E0954 if the run holds none, or one that cannot be read.
+pub(super) fn read_solution(run: &CompleteRun) -> Result<driver::Solved, Diagnostic> {
+    holds_solution(run)?;
     let bytes = run.read(outcome::SOLUTION_FILE)?;
     ron::de::from_bytes(&bytes).map_err(|e| {
         Diagnostic::error("E0955", "the solution of this run cannot be read")

@@ -6,7 +6,7 @@ use super::effects;
 use super::meter::Meter;
 use crate::diag::Diagnostic;
 use crate::report::content::Content;
-use crate::report::outcome;
+use crate::report::simulated;
 use crate::{Model, env, limits};
 
 /// What `simulate` was told.
@@ -51,7 +51,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     fits(compiled, options)?;
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "periods", "");
     let simulation = env::simulate::simulate(model, &bound.cast, &asked, &mut progress).map_err(wrong)?;
-    let mut content = outcome::of_simulation(model, &simulation, &bound.words, bound.trusted.as_ref());
+    let mut content = simulated::of_simulation(model, &simulation, &bound.words, bound.trusted.as_ref());
     content.diagnostics.splice(0..0, remarks);
     Ok(content)
 }

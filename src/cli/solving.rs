@@ -3,12 +3,21 @@
 use super::compiled::Compiled;
 use super::keeper::Keeper;
 use super::meter::Meter;
+use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::driver;
+use crate::driver::{self, Solved};
+use crate::env::cast::{Behaviour, Cast};
+use crate::env::impulses;
+use crate::env::responses::{ResponseOptions, responses};
+use crate::env::simulate::{SimulationOptions, simulate};
 use crate::report::content::Content;
 use crate::report::draw::drawing_of;
 use crate::report::outcome;
+use crate::report::responses::shown;
+use crate::report::simulated;
 use crate::report::store::RunDirectory;
+use crate::solve::solution::Solution;
+use std::sync::Arc;
 
 /// What `solve` was told.
 #[derive(Clone, Debug, Default)]
@@ -62,5 +71,105 @@ pub fn solve(
     let solved = keeper.ended(solved)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing_of(&compiled.model));
+    if responds(&compiled.model, &solved) {
+        respond(&compiled.model, solved.solution, options.seed, meter, &mut content)?;
+    } else if compiled.model.states.is_empty() && solved.certificate.passed && solved.certificate.moments.is_empty() {
+        outcomes(&compiled.model, solved.solution, options.seed, &mut content)?;
+    }
     Ok(content)
+}
+
+/// Games that are played to show what comes of an equilibrium, where chance has a part in it.
+const GAMES: usize = 2000;
+
+/// Adds what a game without states comes to: choices, definitions and prices, as it is played by the equilibrium.
+///
+/// # Errors
+/// E0906 where it was stopped.
+fn outcomes(model: &Model, solution: Solution, seed: u64, content: &mut Content) -> Result<(), Vec<Diagnostic>> {
+    let mixed = solution.mixed.iter().any(|m| !m.is_empty());
+    let cast = Cast::from(Behaviour::Solved(Arc::new(solution)));
+    let chance = mixed || !model.shocks.is_empty() || !model.noises.is_empty() || cast.mixes(model);
+    let options = SimulationOptions {
+        periods: Some(1),
+        worlds: if chance { GAMES } else { 1 },
+        seed,
+        scenario: None,
+        on_chain: false,
+        greedy: false,
+    };
+    match simulate(model, &cast, &options, &mut |_, _| true) {
+        Ok(played) => content.tables.push(simulated::moments(
+            &played,
+            if chance {
+                "What comes of it: means over 2000 games"
+            } else {
+                "What comes of it"
+            },
+        )),
+        Err(d) if d.code == "E0906" => return Err(vec![d]),
+        Err(d) => content
+            .facts
+            .push(("outcome".into(), format!("none: {}", d.into_message().headline))),
+    }
+    Ok(())
+}
+
+/// Histories of the responses in a report, their periods, and those before they count: enough to draw a mean and a band.
+const HISTORIES: usize = 64;
+const PERIODS: usize = 40;
+const BURN_IN: usize = 300;
+
+/// Whether the report shows impulse responses: of what is certified and goes on for ever, where a history takes no population.
+fn responds(model: &Model, solved: &Solved) -> bool {
+    let wide = |n: usize| n > 64;
+    let elements = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape));
+    let lasts = model.horizon.is_none() && model.ends.is_empty();
+    solved.certificate.passed && lasts && !model.shocks.is_empty() && !elements.into_iter().any(wide)
+}
+
+/// Adds the responses to one standard deviation of every shock (of chains, to their largest value).
+///
+/// # Errors
+/// E0906 where it was stopped.
+fn respond(
+    model: &Model,
+    solution: Solution,
+    seed: u64,
+    meter: &Meter,
+    content: &mut Content,
+) -> Result<(), Vec<Diagnostic>> {
+    let cast = Cast::from(Behaviour::Solved(Arc::new(solution)));
+    let found = impulses::impulses(model, &[]).and_then(|impulses| {
+        let options = ResponseOptions {
+            impulses,
+            begin: impulses::begin(model, None)?,
+            periods: PERIODS,
+            histories: HISTORIES,
+            burn_in: BURN_IN,
+            band: 0.9,
+            variance: false,
+            seed,
+            greedy: false,
+        };
+        let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "periods", "responses");
+        responses(model, &cast, &options, &mut progress)
+    });
+    let found = match found {
+        Ok(found) => found,
+        Err(d) if d.code == "E0906" => return Err(vec![d]),
+        Err(d) => {
+            content
+                .facts
+                .push(("responses".into(), format!("none: {}", d.into_message().headline)));
+            return Ok(());
+        }
+    };
+    let (pictures, table) = shown(&found);
+    let later = ["euler-places", "life", "euler", "convergence"];
+    let at = content.pictures.iter().position(|p| later.contains(&p.stem.as_str()));
+    let at = at.unwrap_or(content.pictures.len());
+    content.pictures.splice(at..at, pictures);
+    content.tables.push(table);
+    Ok(())
 }

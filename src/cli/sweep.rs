@@ -14,9 +14,9 @@ use super::screen::Screen;
 use super::source::{Overrides, Source};
 use super::{Exit, Failure, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
-use crate::report::content::{Content, NamedTable};
+use crate::report::content::{Content, with_unit};
 use crate::report::store::{RunDirectory, RunPlace, Status, WORK, check_whole, remove_run};
-use crate::report::table::Table;
+use crate::report::swept::{Point, of_points};
 use serde::{Deserialize, Serialize};
 
 /// What one run of a sweep came to.
@@ -27,6 +27,8 @@ struct Row {
     diagnostics: Vec<Diagnostic>,
     place: String,
     numbers: Vec<(String, f64)>,
+    /// Names of numbers that are lines of the certificate.
+    judging: Vec<String>,
 }
 
 fn numbered(i: usize, width: usize) -> String {
@@ -168,6 +170,10 @@ pub(super) fn run(
             status: ended.status,
             diagnostics,
             place: place.unwrap_or_else(|| directory.clone()),
+            judging: ended.content.as_ref().map_or(Vec::new(), |c| {
+                let lines = c.certificate.iter();
+                lines.map(|l| with_unit(&l.name, l.unit())).collect()
+            }),
             numbers: ended.content.map_or(Vec::new(), |c| c.headline_numbers()),
         };
         if stopped {
@@ -190,18 +196,19 @@ fn finish(
     stopped: bool,
     seconds: f64,
 ) -> Result<Exit, Failure> {
-    let content = Content {
-        model,
-        title,
-        headline: format!("{} runs", rows.len()),
-        tables: vec![NamedTable {
-            stem: "sweep".into(),
-            caption: "Results by value".into(),
-            table: table(sweeps, rows),
-            on_screen: 40,
-        }],
-        ..Content::default()
-    };
+    let names: Vec<String> = sweeps.iter().map(|s| s.name.clone()).collect();
+    let points: Vec<Point> = rows
+        .iter()
+        .map(|r| Point {
+            set: r.set.iter().map(|x| x.parse().unwrap_or(f64::NAN)).collect(),
+            status: r.status.to_string(),
+            place: r.place.clone(),
+            reported: whole.path().join(&r.place).join("report.html").is_file(),
+            numbers: r.numbers.clone(),
+            judging: r.judging.clone(),
+        })
+        .collect();
+    let content = of_points(&model, &title, &names, &points);
     super::stop::last_word();
     if !stopped {
         content.write(&mut whole).map_err(course::goes_on)?;
@@ -299,29 +306,6 @@ fn failures(sweeps: &[Sweep], rows: &[Row]) -> Vec<Diagnostic> {
             _ => d.note(format!("in {runs} runs, first in {first}")),
         })
         .collect()
-}
-
-/// What was set, how it ended, then every headline number that some run has.
-fn table(sweeps: &[Sweep], rows: &[Row]) -> Table {
-    let mut out = Table::new();
-    for (k, sweep) in sweeps.iter().enumerate() {
-        let values: Vec<f64> = rows.iter().map(|r| r.set[k].parse().unwrap_or(f64::NAN)).collect();
-        out = out.numbers(&sweep.name, values);
-    }
-    out = out
-        .texts("status", rows.iter().map(|r| r.status.to_string()).collect())
-        .texts("run", rows.iter().map(|r| r.place.clone()).collect());
-    let mut names: Vec<&String> = Vec::new();
-    for (name, _) in rows.iter().flat_map(|r| &r.numbers) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    for name in names {
-        let of = |r: &Row| r.numbers.iter().find(|(n, _)| n == name).map_or(f64::NAN, |(_, x)| *x);
-        out = out.numbers(name, rows.iter().map(of).collect());
-    }
-    out
 }
 
 fn words(set: &Overrides) -> String {

@@ -24,8 +24,8 @@ use crate::report::trained::{self, Trained};
 use crate::verify::learned::Judge;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The seeds that `--seeds` names, a list in order.
@@ -233,6 +233,19 @@ pub(super) fn judge_against(
     Ok(Some(judge))
 }
 
+/// What the exact policy earns in the worlds of every measurement, where it is known and one learns.
+///
+/// # Errors
+/// What stopped the worlds.
+pub(super) fn exact_return(model: &Model, planned: &Planned, judge: Option<&Judge>) -> Result<Option<f64>, Diagnostic> {
+    let (Some(judge), [agent]) = (judge, planned.agents.as_slice()) else {
+        return Ok(None);
+    };
+    planned
+        .plan
+        .earned_by(model, *agent, Arc::new(judge.solution().clone()))
+}
+
 /// Errs where learners side by side would need more memory than there is.
 ///
 /// # Errors
@@ -293,7 +306,8 @@ pub fn train(
     let planned = planned(compiled, options)?;
     let judge = judge_against(&compiled.model, options.against.as_deref(), &planned)?;
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
-    let mut content = trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])?;
+    let exact = exact_return(&compiled.model, &planned, judge.as_ref()).map_err(|d| vec![d])?;
+    let mut content = trained::of_training(&compiled.model, &planned, &seeds, exact).map_err(|d| vec![d])?;
     content.diagnostics.splice(0..0, planned.notes.clone());
     content.diagnostics.splice(0..0, runs_read(&compiled.model, options)?);
     Ok(content)

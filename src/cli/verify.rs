@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::source::{Overrides, Source};
 use super::{Exit, Failure, effects, judging, session, train, training};
 use crate::diag::Diagnostic;
-use crate::report::store::open_policies;
+use crate::report::store::open_played;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -181,7 +181,7 @@ fn subject_of(subject: &Path, arguments: &Arguments, globals: &Globals) -> Resul
         return Err(effects::idle(&format!("--set {name}={value}"), why)
             .hint("name the model file, too: econc verify FILE --policy RUN --set .."));
     }
-    let run = open_policies(subject)?;
+    let run = open_played(subject)?;
     let source = Source::read(&run.directory.join("model.econ"))?;
     let source = Source {
         name: run.manifest.model.clone(),

@@ -5,9 +5,12 @@
 
 pub mod explain;
 mod lines;
+mod plain;
 pub mod render;
 pub mod source;
 pub mod suggest;
+
+pub use plain::plain;
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};

@@ -3,8 +3,12 @@
 
 use super::play::{self, FixedPlayer, Player, Players};
 use super::{LearnError, Numbers, Policy, PolicyMemory};
+use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::env::vector::Vectorised;
+use crate::env::behaviour::Actor;
+use crate::env::cast::Cast;
+use crate::env::vector::{GameOptions, Vectorised};
+use crate::env::worlds::Worlds;
 use crate::env::{Actions, Game, Seen, Told};
 use crate::num::random::Key;
 
@@ -167,6 +171,73 @@ pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) ->
         }
     }
     Ok(out)
+}
+
+/// Mean discounted return of the first episodes of an agent of one member under a cast (an exact solution, say), in the worlds in which
+/// policies are measured; `None` where the agent has no reward or several members.
+///
+/// # Errors
+/// Those of [`Vectorised::new`], [`Actor::new`], [`Actor::act`] and of the worlds.
+pub fn return_of_cast(
+    model: &Model,
+    options: &GameOptions,
+    agent: usize,
+    cast: &Cast,
+    length: Length,
+) -> Result<Option<f64>, Diagnostic> {
+    let discount = f64::from(Vectorised::new(model, options)?.seats()[0].discount);
+    let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds.max(1), 0, &[])?;
+    worlds.share_chance(options.together)?;
+    let model = worlds.model.clone();
+    let paid = |(_, a): &(usize, &crate::check::model::Agent)| a.reward.is_some();
+    let place = model
+        .agents
+        .iter()
+        .enumerate()
+        .filter(paid)
+        .position(|(a, _)| a == agent);
+    let Some(place) = place.filter(|_| crate::env::able::members_of(&model, agent) == 1) else {
+        return Ok(None);
+    };
+    let concerns = |e: &&crate::check::model::End| e.agent.is_none_or(|a| a == agent);
+    let n = worlds.worlds();
+    let mut all = Vec::new();
+    for round in 0..length.episodes.div_ceil(n).max(1) {
+        worlds.reseed(EVALUATION_SEED + round as u64)?;
+        let mut actor = Actor::new(&worlds, cast)?;
+        let (mut sums, mut alive, mut weight) = (vec![0.0; n], vec![true; n], 1.0);
+        for _ in 0..length.periods {
+            crate::limits::poll();
+            let mut bounds = Vec::new();
+            for stage in 0..model.stages.len().max(1) {
+                bounds.extend(actor.act(&mut worlds, stage)?);
+            }
+            let outcome = worlds.step(&bounds)?;
+            for w in 0..n {
+                if !alive[w] {
+                    continue;
+                }
+                let after = model
+                    .ends
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, e)| e.paying.is_some() && concerns(e));
+                let after: f64 = after.map(|(k, _)| outcome.paid[k][w]).sum();
+                sums[w] += weight * (outcome.rewards[place][w] + discount * after);
+                alive[w] = !outcome.ended[w];
+            }
+            if !alive.contains(&true) {
+                break;
+            }
+            if outcome.ended.contains(&true) {
+                worlds.restart(&outcome.ended)?;
+            }
+            actor.forget(&worlds, &outcome);
+            weight *= discount;
+        }
+        all.extend(sums);
+    }
+    Ok(Some(all.iter().sum::<f64>() / all.len() as f64))
 }
 
 /// Mean return and mean discounted return (to the first period, by the model's discount factor) of an episode: one pair

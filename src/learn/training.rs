@@ -15,9 +15,12 @@ use super::{LearnError, Learner, Metrics, Numbers, Policy, PolicyMemory, decode,
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::env::Game;
+use crate::env::cast::Behaviour;
 use crate::env::vector::{GameOptions, Vectorised};
 use crate::num::random::Key;
+use crate::solve::solution::Solution;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Rows of the log of one run.
 const ROWS: u64 = 200;
@@ -44,6 +47,35 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The worlds of every measurement.
+    fn measured_in(&self) -> GameOptions {
+        GameOptions {
+            worlds: self.evaluation_episodes.clamp(1, 64),
+            together: 1,
+            periods: Some(self.evaluation_periods),
+            ..self.environment.clone()
+        }
+    }
+
+    /// How long measurements are.
+    fn length(&self) -> Length {
+        Length {
+            episodes: self.evaluation_episodes,
+            periods: self.evaluation_periods,
+        }
+    }
+
+    /// What a solution earns in the worlds of every measurement, discounted; `None` where several learn, or members of one agent.
+    ///
+    /// # Errors
+    /// Those of [`measure::return_of_cast`].
+    pub fn earned_by(&self, model: &Model, agent: usize, exact: Arc<Solution>) -> Result<Option<f64>, Diagnostic> {
+        let mut cast = self.environment.others.clone();
+        cast.agents
+            .insert(0, (model.agents[agent].name.clone(), Behaviour::Solved(exact)));
+        measure::return_of_cast(model, &self.measured_in(), agent, &cast, self.length())
+    }
+
     /// The learner at the first seat.
     pub fn method(&self) -> &Method {
         &self.methods[0]
@@ -213,15 +245,7 @@ impl Training {
     /// Those of [`Vectorised::new`]; E0801 and E0805 for options, E0923 for learners that do not fit.
     pub fn new(model: &Model, plan: &Plan, seed: u64) -> Result<Training, Diagnostic> {
         let mut env = Vectorised::new(model, &plan.environment)?;
-        let judge = Vectorised::new(
-            model,
-            &GameOptions {
-                worlds: plan.evaluation_episodes.clamp(1, 64),
-                together: 1,
-                periods: Some(plan.evaluation_periods),
-                ..plan.environment.clone()
-            },
-        )?;
+        let judge = Vectorised::new(model, &plan.measured_in())?;
         let (mut chairs, mut learners) = (Vec::new(), Vec::new());
         for (seat, method) in plan.methods.iter().enumerate() {
             let own = seed_at(seat, seed);
@@ -404,10 +428,7 @@ impl Training {
 
     /// How long measurements are.
     fn length(&self) -> Length {
-        Length {
-            episodes: self.plan.evaluation_episodes,
-            periods: self.plan.evaluation_periods,
-        }
+        self.plan.length()
     }
 
     /// Mean return and mean discounted return of an episode under the policies as they stand, in the worlds of every

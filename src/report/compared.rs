@@ -1,7 +1,8 @@
 //! Two runs side by side: what they were asked, every number that both have, and how far their policies and values lie apart where both
 //! have a grid.
 
-use super::content::{Content, NamedTable};
+use super::beside::{self, Beside};
+use super::content::{Content, NamedTable, with_unit};
 use super::number;
 use super::table::{Table, Values};
 use crate::diag::Diagnostic;
@@ -36,6 +37,19 @@ pub struct Side {
     pub tables: Vec<(String, String)>,
     /// Its solution, if it has one.
     pub solution: Option<Arc<Solution>>,
+    /// What was measured while it was trained, one entry per seed and agent.
+    pub measured: Vec<Measured>,
+}
+
+/// What was measured of one seed on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// The agent, where several learned; else empty.
+    pub agent: String,
+    /// The seed.
+    pub seed: u64,
+    /// Its table as text.
+    pub table: String,
 }
 
 /// A number that both runs have.
@@ -65,20 +79,39 @@ pub struct Distance {
     pub places: usize,
 }
 
-/// Two runs as content: tables `asked`, `numbers` and `distances`.
+impl Side {
+    /// The last name of its directory.
+    fn name(&self) -> &str {
+        self.place
+            .trim_end_matches(['/', '\\'])
+            .rsplit(['/', '\\'])
+            .next()
+            .unwrap_or(&self.place)
+    }
+}
+
+/// Two runs as content: tables `asked`, `numbers` and `distances`; pictures of policies, responses, paths and learning curves, with the tables
+/// of their numbers.
 ///
 /// # Errors
 /// E0954 where they have nothing in common; E0905 for a solution that cannot be read.
 pub fn of_two(first: &Side, second: &Side) -> Result<Content, Diagnostic> {
     let asked = differing(first, second);
     let numbers = pairs(first, second);
+    let mut shown = Beside::default();
     let (distances, why) = match (&first.solution, &second.solution) {
         (Some(a), Some(b)) => match apart(a, b)? {
-            Ok(found) => (found, None),
+            Ok(found) => {
+                shown = beside::policies(a, b)?;
+                (found, None)
+            }
             Err(why) => (Vec::new(), Some(why)),
         },
         _ => (Vec::new(), None),
     };
+    let more = beside::of_tables(first, second);
+    shown.pictures.extend(more.pictures);
+    shown.tables.extend(more.tables);
     if numbers.is_empty() && distances.is_empty() {
         return Err(Diagnostic::error("E0954", "the runs have no number in common")
             .note(format!("{} and {}", first.place, second.place))
@@ -109,18 +142,25 @@ pub fn of_two(first: &Side, second: &Side) -> Result<Content, Diagnostic> {
     }
     let mut stems: Vec<&str> = numbers.iter().map(|p| p.table.as_str()).collect();
     stems.dedup();
-    tables.extend(stems.into_iter().map(|stem| beside(stem, &numbers)));
+    tables.extend(stems.into_iter().map(|stem| side_by_side(stem, &numbers)));
+    tables.extend(shown.tables);
     Ok(Content {
         model: "compared".into(),
-        title: "Two runs".into(),
+        title: format!("{} and {}", first.name(), second.name()),
+        headline: "two runs side by side".into(),
         facts,
         tables,
+        no_plots: match shown.pictures.is_empty() {
+            true => "the runs have no curve of one kind: a policy on a grid, responses, a simulated world, a course of learning".into(),
+            false => String::new(),
+        },
+        pictures: shown.pictures,
         ..Content::default()
     })
 }
 
 /// The numbers of one table side by side.
-fn beside(stem: &str, numbers: &[Pair]) -> NamedTable {
+fn side_by_side(stem: &str, numbers: &[Pair]) -> NamedTable {
     let rows: Vec<&Pair> = numbers.iter().filter(|p| p.table == stem).collect();
     let change = |p: &Pair| Some(p.second? - p.first?);
     let percent = |p: &Pair| {
@@ -204,7 +244,9 @@ fn pairs(first: &Side, second: &Side) -> Vec<Pair> {
         };
         let key = |heading: &[String], row: &[String]| -> String {
             let named = heading.iter().zip(row).filter(|(h, _)| keys.contains(&h.as_str()));
-            named.map(|(_, cell)| cell.clone()).collect::<Vec<_>>().join(" ")
+            let name = named.map(|(_, cell)| cell.clone()).collect::<Vec<_>>().join(" ");
+            let unit = heading.iter().position(|h| h == "unit").and_then(|i| row.get(i));
+            with_unit(&name, unit.map_or("", String::as_str))
         };
         for row in &rows {
             let name = key(&heading, row);

@@ -39,6 +39,8 @@ pub struct Content {
     pub drawing: Option<Drawing>,
     /// Warnings and errors met on the way, in order.
     pub diagnostics: Vec<Diagnostic>,
+    /// Runs that stand beside the report, by their directories: where a table names one, the page leads to its report.
+    pub runs: Vec<String>,
     /// Further files of the run directory, pairs of name and bytes.
     pub files: Vec<(String, Vec<u8>)>,
     /// Numbers for tables over several runs that no line above holds under a name of its own: pairs of column name and
@@ -107,6 +109,15 @@ impl Check {
         self.shown.clone().unwrap_or_else(|| number::compact(self.measured))
     }
 
+    /// What `measured` is in: `log10` of what the screen shows as a power of ten, a `share` of what it shows in per cent; else nothing.
+    pub fn unit(&self) -> &'static str {
+        match &self.shown {
+            Some(s) if s.starts_with("10^") => "log10",
+            Some(s) if s.contains('%') => "share",
+            _ => "",
+        }
+    }
+
     /// Whether it neither holds nor fails.
     pub fn undecided(&self) -> bool {
         self.pass == Some(false) && self.note.starts_with(CANNOT_TELL)
@@ -132,6 +143,7 @@ impl Content {
         Table::new()
             .texts("check", texts(&|c| c.name.clone()))
             .numbers("measured", self.certificate.iter().map(|c| c.measured).collect())
+            .texts("unit", texts(&|c| c.unit().to_string()))
             .texts("bound", texts(&|c| c.bound.clone()))
             .texts(
                 "holds",
@@ -245,7 +257,7 @@ impl Content {
         from("moments", "name", &[("mean", "mean")]);
         // A line whose name holds a number would be a column of one run alone.
         let lines = self.certificate.iter().filter(|c| !c.name.starts_with(BEST_CONSTANT));
-        out.extend(lines.map(|c| (c.name.clone(), c.measured)));
+        out.extend(lines.map(|c| (with_unit(&c.name, c.unit()), c.measured)));
         out.extend(self.numbers.iter().cloned());
         out
     }
@@ -270,6 +282,14 @@ impl Content {
             "certificate": self.certificate,
             "tables": tables,
         })
+    }
+}
+
+/// The name of a line of a certificate as the head of a column of its numbers: logarithms say so.
+pub fn with_unit(name: &str, unit: &str) -> String {
+    match unit {
+        "log10" => format!("{name}, log10"),
+        _ => name.to_string(),
     }
 }
 

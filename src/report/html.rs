@@ -1,6 +1,7 @@
 //! `report.html`: one self-contained page, for a browser, a mail or an appendix.
 
 use super::content::{Check, Content, NamedTable};
+use super::night::Colors;
 use super::number;
 use super::plot::Drawn;
 use super::store::Manifest;
@@ -25,10 +26,9 @@ pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -
     } else {
         &content.title
     };
+    let mut colors = Colors::default();
     let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>{0}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <button id=\"theme\" type=\"button\" hidden></button>\n<h1>{0}</h1>\n",
+        "<button id=\"theme\" type=\"button\" hidden></button>\n<h1>{}</h1>\n",
         escape(title)
     );
     out.push_str(&format!("<p class=\"sub\">{}</p>\n", escape(&content.headline)));
@@ -42,7 +42,7 @@ pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -
     }
     for named in content.tables.iter().filter(|t| t.on_screen > 0) {
         out.push_str(&format!("<h2>{}</h2>\n", escape(&named.caption)));
-        table(&mut out, &named.table, &named.stem, MOST_ROWS);
+        table(&mut out, &named.table, &named.stem, MOST_ROWS, &content.runs);
     }
     if !plots.is_empty() {
         out.push_str("<h2>Plots</h2>\n");
@@ -56,7 +56,7 @@ pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -
         out.push_str(&format!(
             "<figure class=\"plot\" id=\"plot-{}\">{}<script type=\"application/json\">{}</script></figure>\n",
             escape(stem),
-            drawn.svg,
+            colors.named(&drawn.svg),
             drawn.data.replace('<', "\\u003c")
         ));
     }
@@ -70,19 +70,24 @@ pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -
             escape(&named.caption),
             escape(&named.stem)
         ));
-        table(&mut out, &named.table, &named.stem, FEW_ROWS);
+        table(&mut out, &named.table, &named.stem, FEW_ROWS, &content.runs);
         out.push_str("</details>\n");
     }
     if let Some(drawing) = &content.drawing {
         out.push_str(&format!(
             "<h2>What rests on what</h2>\n<figure class=\"wide\">{}</figure>\n",
-            drawing.to_svg(false)
+            colors.named(&drawing.to_svg(false))
         ));
-        table(&mut out, &drawing.to_table(), "model", MOST_ROWS);
+        table(&mut out, &drawing.to_table(), "model", MOST_ROWS, &[]);
     }
     origin(&mut out, manifest);
-    out.push_str(&format!("<script>\n{SCRIPT}</script>\n</body>\n</html>\n"));
-    out
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n\
+         {out}<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        escape(title),
+        colors.style()
+    )
 }
 
 fn facts(out: &mut String, facts: &[(String, String)]) {
@@ -156,7 +161,8 @@ fn diagnostics(out: &mut String, diagnostics: &[Diagnostic]) {
     }
 }
 
-fn table(out: &mut String, table: &Table, stem: &str, most: usize) {
+/// A table; a cell that names one of the `runs` beside the page leads to its report.
+fn table(out: &mut String, table: &Table, stem: &str, most: usize, runs: &[String]) {
     let numeric: Vec<bool> = table
         .columns()
         .iter()
@@ -171,7 +177,11 @@ fn table(out: &mut String, table: &Table, stem: &str, most: usize) {
     for row in table.cells().iter().take(most) {
         out.push_str("<tr>");
         for (i, cell) in row.iter().enumerate() {
-            out.push_str(&format!("<td{}>{}</td>", class(i), escape(cell)));
+            let text = escape(cell);
+            match runs.contains(cell) {
+                true => out.push_str(&format!("<td><a href=\"{text}/report.html\">{text}</a></td>")),
+                false => out.push_str(&format!("<td{}>{text}</td>", class(i))),
+            }
         }
         out.push_str("</tr>\n");
     }

@@ -3,6 +3,7 @@
 //! Plain data in, bytes out; only [`store`] and [`place`] touch the disk. Nothing here knows how a result was computed.
 
 pub mod at_rest;
+mod beside;
 pub mod compared;
 pub mod content;
 pub mod draw;
@@ -11,6 +12,8 @@ pub mod equilibrium;
 mod folder;
 pub mod html;
 pub mod lines;
+mod named;
+mod night;
 pub mod npy;
 pub mod number;
 pub mod outcome;
@@ -22,8 +25,10 @@ pub mod profile;
 pub mod responses;
 pub mod sessions;
 mod shown;
+pub mod simulated;
 pub mod solved;
 pub mod store;
+pub mod swept;
 pub mod table;
 pub mod tensorboard;
 pub mod text;

@@ -8,7 +8,7 @@
 //!
 //! Codes E0951, E0952, E0963.
 
-use super::store::{MANIFEST, inspect, open_file, resolved, shown, with_cause, write_whole};
+use super::store::{DISK_FULL, MANIFEST, inspect, open_file, resolved, shown, with_cause, write_whole};
 use crate::diag::Diagnostic;
 use std::fs;
 use std::io::Read;
@@ -107,7 +107,11 @@ pub fn write_new<'p>(
         }
         Ok(_) | Err(_) => {}
     }
-    write_file(path, bytes)
+    // A link stays, and what it leads to is replaced.
+    match path.is_symlink().then(|| fs::canonicalize(path)) {
+        Some(Ok(behind)) => write_file(&behind, bytes),
+        _ => write_file(path, bytes),
+    }
 }
 
 /// Whether a file begins as what would replace it does; an empty one is no loss.
@@ -144,10 +148,14 @@ fn alike(path: &Path, new: &[u8]) -> bool {
 /// E0951.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     write_whole(path, "", |w| w.write_all(bytes)).map(drop).map_err(|e| {
-        with_cause(
+        let error = with_cause(
             Diagnostic::error("E0951", format!("{} cannot be written", shown(path))),
             &e,
-        )
+        );
+        match error.hint.is_none() && error.notes.iter().any(|n| n == DISK_FULL) {
+            true => error.hint("free some space, and run the command again: nothing that stood there has changed"),
+            false => error,
+        }
     })
 }
 

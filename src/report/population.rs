@@ -135,6 +135,23 @@ fn mass_of(p: &Population, state: usize) -> Vec<f64> {
     mass
 }
 
+/// The share of the members below each node, as quantiles are taken: the mass of a node lies around it, half below and half above, but for
+/// what stands at the lowest, and all of it lies below the highest.
+fn shares_below(mass: &[f64], bottom: f64) -> Vec<f64> {
+    let total: f64 = mass.iter().sum();
+    let last = mass.len().saturating_sub(1);
+    let below = mass.iter().enumerate().scan(0.0, |through, (i, m)| {
+        let here = match i {
+            0 => bottom.min(*m / total),
+            i if i == last => 1.0,
+            _ => (*through + 0.5 * m) / total,
+        };
+        *through += m;
+        Some(here)
+    });
+    below.collect()
+}
+
 /// Names of states with their Lorenz curves, where there are any.
 fn lorenz(p: &Population) -> impl Iterator<Item = (String, Vec<(f64, f64)>)> + '_ {
     p.nodes
@@ -153,11 +170,7 @@ pub fn pictures(p: &Population) -> Vec<NamedPicture> {
     for (s, axis) in p.nodes.iter().enumerate() {
         let Some(spread) = p.spread.get(s) else { continue };
         let mass = mass_of(p, s);
-        let below = mass.iter().scan(0.0, |sum, m| {
-            *sum += m;
-            Some(*sum)
-        });
-        let below: Vec<f64> = below.collect();
+        let below = shares_below(&mass, spread.bottom);
         // What nearly nobody reaches is left out.
         let shown = below.partition_point(|b| *b < 0.9999).min(axis.len() - 1) + 1;
         out.push(NamedPicture {

@@ -2,8 +2,8 @@
 
 use super::content::{Content, NamedPicture, NamedTable};
 use super::npy::{GridAxis, GridFunction, Points, npz};
-use super::outcome::counted;
 use super::plot;
+use super::simulated::counted;
 use super::solved::stem_of;
 use super::table::{Table, Values};
 use crate::check::Model;
@@ -71,6 +71,11 @@ pub fn of_responses(
         files: vec![("irf.npz".to_string(), arrays(r, options.periods)?)],
         ..Content::default()
     })
+}
+
+/// The pictures of responses, and the table of their numbers.
+pub fn shown(r: &Responses) -> (Vec<NamedPicture>, NamedTable) {
+    (r.shocks.iter().map(picture).collect(), tidy(r))
 }
 
 /// The largest response in size: its period and value; none where nothing is left.

@@ -2,8 +2,9 @@
 //! states, one life; and the range in which a solution can be trusted, shaded.
 
 use super::content::{NamedPicture, NamedTable};
+use super::named::with_names;
 use super::number;
-use super::plot::{self, Figure, Mark, Panel, Picture, Region, Series, Stroke};
+use super::plot::{self, Figure, Mark, Names, Panel, Picture, Region, Series, Stroke};
 use super::table::Table;
 use crate::driver::Solved;
 use crate::solve::solution::Solution;
@@ -31,8 +32,12 @@ pub(super) fn region(trusted: Option<&Trusted>, state: &str, held: &[(String, f6
     shaded.into_iter().collect()
 }
 
-/// The pictures, in the order shown; `doc_of` describes a name.
-pub(super) fn pictures(s: &Solved, doc_of: &dyn Fn(&str) -> String) -> Vec<NamedPicture> {
+/// The pictures, in the order shown; `doc_of` describes a name, `names_of` says what its places are called.
+pub(super) fn pictures(
+    s: &Solved,
+    doc_of: &dyn Fn(&str) -> String,
+    names_of: &dyn Fn(&str) -> Names,
+) -> Vec<NamedPicture> {
     let shown = &s.certificate.shown;
     let trusted = s.certificate.trusted.as_ref();
     let named = |stem: &str, picture: Picture| NamedPicture {
@@ -48,7 +53,10 @@ pub(super) fn pictures(s: &Solved, doc_of: &dyn Fn(&str) -> String) -> Vec<Named
         ));
     }
     if !shown.visited.is_empty() {
-        let panels = shown.visited.iter().map(|v| histogram(v, trusted, doc_of));
+        let panels = shown.visited.iter().map(|v| Panel {
+            x_names: names_of(&v.name),
+            ..histogram(v, trusted, doc_of)
+        });
         out.push(named(
             "visited",
             figure("Where lives go: share of time", panels.collect(), false),
@@ -70,7 +78,10 @@ pub(super) fn pictures(s: &Solved, doc_of: &dyn Fn(&str) -> String) -> Vec<Named
             .map(|(name, x)| (name.clone(), vec![(String::new(), x.clone())]));
         out.push(named(
             "life",
-            plot::paths("One life under the solution", paths.take(9).collect()),
+            with_names(
+                plot::paths("One life under the solution", paths.take(9).collect()),
+                names_of,
+            ),
         ));
     }
     out

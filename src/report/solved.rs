@@ -2,7 +2,7 @@
 
 use super::content::{FunctionSet, NamedPicture};
 use super::npy::{GridAxis, GridFunction, Points};
-use super::plot::{Figure, Panel, Picture, Series, curve_axes, of_grid_function};
+use super::plot::{Figure, Names, Panel, Picture, Series, curve_axes, of_grid_function};
 use super::shown::region;
 use crate::diag::Diagnostic;
 use crate::report::number;
@@ -74,18 +74,20 @@ pub fn functions(solution: &Solution) -> Result<FunctionSet, Diagnostic> {
 }
 
 /// One or two pictures per function of the set, in order, and one of how the iteration went. Shaded is where the solution can be trusted.
-/// `doc_of` describes a name.
+/// `doc_of` describes a name, `names_of` says what its places are called.
 pub fn pictures(
     solution: &Solution,
     set: &FunctionSet,
     trusted: Option<&Trusted>,
     doc_of: &dyn Fn(&str) -> String,
+    names_of: &dyn Fn(&str) -> Names,
 ) -> Vec<NamedPicture> {
     let mut named = Vec::new();
     for function in &set.functions {
         let pictures = of_grid_function(function, doc_of);
         for (i, mut picture) in pictures.into_iter().enumerate() {
             shade(&mut picture, function, trusted);
+            name_places(&mut picture, function, names_of);
             let suffix = if i == 0 { "" } else { "-map" };
             named.push(NamedPicture {
                 stem: format!("{}{suffix}", stem_of(&function.name)),
@@ -100,6 +102,16 @@ pub fn pictures(
         });
     }
     named
+}
+
+/// Names choices on the vertical axis, and what has names on the horizontal one.
+fn name_places(picture: &mut Picture, function: &GridFunction, names_of: &dyn Fn(&str) -> Names) {
+    let Picture::Lines(figure) = picture else { return };
+    let Some((x, _)) = curve_axes(function) else { return };
+    for panel in &mut figure.panels {
+        panel.x_names = names_of(&function.axes[x].name);
+        panel.y_names = names_of(&function.name);
+    }
 }
 
 /// Shades the range of the horizontal axis in which the solution can be trusted, where the states that are held are in theirs.
@@ -271,7 +283,7 @@ mod tests {
         for (j, i) in [(0, 0), (2, 5), (1, 11)] {
             assert_eq!(value.values[[j, i].as_slice()], solution.value[i * 3 + j]);
         }
-        let pictures = pictures(&solution, &set, None, &|_| String::new());
+        let pictures = pictures(&solution, &set, None, &|_| String::new(), &|_| Names::new());
         assert!(
             pictures.iter().any(|p| p.stem == "convergence") && pictures.iter().all(|p| p.picture.to_svg().is_ok())
         );

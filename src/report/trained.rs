@@ -39,11 +39,16 @@ pub struct Trained {
     pub last: Policy,
 }
 
-/// The content of a training; `seeds` has one entry per seed, in order.
+/// The content of a training; `seeds` has one entry per seed, in order; `exact` is what the exact policy earns where it is measured.
 ///
 /// # Errors
 /// E0951 if a policy cannot be written as text.
-pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Result<Content, Diagnostic> {
+pub fn of_training(
+    model: &Model,
+    planned: &Planned,
+    seeds: &[Trained],
+    exact: Option<f64>,
+) -> Result<Content, Diagnostic> {
     let agents: Vec<&str> = planned.agents.iter().map(|a| model.agents[*a].name.as_str()).collect();
     let several = agents.len() > 1;
     let game = several || planned.agents.iter().any(|a| able::members_of(model, *a) > 1);
@@ -113,10 +118,10 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         facts.push(("scenario".to_string(), s.clone()));
     }
     let files = files(seeds)?;
-    let table = table(seeds, several);
+    let table = table(seeds, several, exact);
     let (mut pictures, mut diagnostics) = (Vec::new(), Vec::new());
     for ((method, own), agent) in learners.iter().zip(&agents) {
-        let (mut own_pictures, mut own_remarks) = (curves(method.name(), own), remarks(method, own));
+        let (mut own_pictures, mut own_remarks) = (curves(method.name(), own, exact), remarks(method, own));
         if several {
             own_pictures
                 .iter_mut()
@@ -184,7 +189,7 @@ fn files(seeds: &[Trained]) -> Result<Vec<(String, Vec<u8>)>, Diagnostic> {
 }
 
 /// What was measured, one row per seed (and agent, where several have learned).
-fn table(seeds: &[Trained], several: bool) -> Table {
+fn table(seeds: &[Trained], several: bool, exact: Option<f64>) -> Table {
     // The last measurement, or the best.
     let measured = |t: &Trained, best: bool| {
         let m = &t.record.measured;
@@ -221,9 +226,29 @@ fn table(seeds: &[Trained], several: bool) -> Table {
     }
     if seeds.iter().any(|t| t.record.beside_constant.is_some()) {
         let of = |t: &Trained| t.record.beside_constant.as_ref().map_or(f64::NAN, |b| b.value);
-        table = table.numbers("best constant", column(&of));
+        table = table.numbers(BEST_CONSTANT, column(&of));
+    }
+    if let Some(x) = exact {
+        table = table.numbers(EXACT, column(&|_| x));
     }
     table
+}
+
+/// Columns of `seeds.csv` with what a learned policy is measured beside.
+pub const BEST_CONSTANT: &str = "best constant";
+/// The same of the exact policy.
+pub const EXACT: &str = "exact";
+
+/// What is drawn beside the discounted returns: the exact policy and the best constant choice.
+pub(super) fn benchmarks(exact: Option<f64>, constant: Option<f64>) -> Vec<(String, f64)> {
+    let lines = [("exact policy", exact), ("best constant choice", constant)];
+    lines
+        .into_iter()
+        .filter_map(|(name, x)| {
+            let x = x.filter(|x| x.is_finite())?;
+            Some((format!("{name} {}", number::compact(x)), x))
+        })
+        .collect()
 }
 
 /// The steps that were really played.
@@ -321,7 +346,7 @@ fn remarks(method: &Method, seeds: &[&Trained]) -> Vec<Diagnostic> {
 }
 
 /// Learning curves over measurements, and the distance to the exact policy where it is known.
-fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
+fn curves(name: &str, seeds: &[&Trained], exact: Option<f64>) -> Vec<NamedPicture> {
     let longest = seeds.iter().max_by_key(|t| t.record.measured.len());
     let Some(steps) = longest.map(|t| t.record.measured.iter().map(|m| m.steps as f64).collect::<Vec<f64>>()) else {
         return Vec::new();
@@ -343,7 +368,7 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
         picture: plot::learning_curves(
             "discounted return",
             vec![(name.to_string(), steps.clone(), of(&|m| m.discounted))],
-            constant.map(|x| (format!("best constant choice {}", number::compact(x)), x)),
+            benchmarks(exact, constant),
         ),
     }];
     out.push(NamedPicture {
@@ -351,7 +376,7 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
         picture: plot::learning_curves(
             "return of an episode",
             vec![(name.to_string(), steps.clone(), of(&|m| m.episode_return))],
-            None,
+            Vec::new(),
         ),
     });
     if seeds
@@ -363,7 +388,7 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
             picture: plot::learning_curves(
                 "distance to the exact policy, share of its mean",
                 vec![(name.to_string(), steps, of(&|m| m.distance.unwrap_or(f64::NAN)))],
-                None,
+                Vec::new(),
             ),
         });
     }

@@ -3,7 +3,7 @@
 
 use super::content::{Content, NamedPicture, NamedTable};
 use super::number;
-use super::plot::{Figure, Panel, Picture, Series, Stroke};
+use super::plot::{Figure, Names, Panel, Picture, Series, Stroke};
 use super::table::Table;
 use super::trained::policy_file;
 use crate::check::Model;
@@ -419,7 +419,9 @@ fn pictures(t: &Tuned) -> Vec<NamedPicture> {
             ordered: true,
         }),
     }];
-    if t.rungs.len() > 1 {
+    // Where every rung is as long as the first there is no course to draw.
+    let steps: std::collections::BTreeSet<u64> = t.trials.iter().map(steps).collect();
+    if t.rungs.len() > 1 && steps.len() > 1 {
         let path = |trial: &Trial| -> (Vec<f64>, Vec<f64>) {
             (0..trial.rungs.len())
                 .filter_map(|k| {
@@ -460,17 +462,19 @@ fn pictures(t: &Tuned) -> Vec<NamedPicture> {
 }
 
 fn over_option(t: &Tuned, i: usize, d: &Dimension, mean: &impl Fn(&Trial, usize) -> Option<f64>) -> Panel {
+    let mut x_names = Names::new();
     let (place, label): (Box<dyn Fn(&Value) -> f64>, String) = match &d.range {
         Range::Numbers { log: true, .. } | Range::Whole { log: true, .. } => {
             (Box::new(|v| number_of(v).log10()), format!("{}, log10", d.key))
         }
         Range::Numbers { log: false, .. } | Range::Whole { log: false, .. } => (Box::new(number_of), d.key.clone()),
         Range::Choices(values) => {
-            let names = values
+            let label = d.key.clone();
+            x_names = values
                 .iter()
                 .enumerate()
-                .map(|(n, v)| format!("{} is {}", n + 1, v.show()));
-            let label = format!("{}: {}", d.key, names.collect::<Vec<_>>().join(", "));
+                .map(|(n, v)| (n as f64 + 1.0, v.show()))
+                .collect();
             let place = |v: &Value| values.iter().position(|x| x == v).map_or(f64::NAN, |n| n as f64 + 1.0);
             (Box::new(place), label)
         }
@@ -489,6 +493,7 @@ fn over_option(t: &Tuned, i: usize, d: &Dimension, mean: &impl Fn(&Trial, usize)
         x_label: label,
         y_label: name(t.objective).into(),
         series,
+        x_names,
         ..Panel::default()
     }
 }

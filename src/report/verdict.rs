@@ -4,6 +4,7 @@
 mod tests;
 
 use super::content::{CANNOT_TELL, Check, Content, NamedPicture, NamedTable};
+use super::named::{names_of, with_names};
 use super::number;
 use super::plot::{self, Figure, Panel, Picture, Series, Stroke};
 use super::table::Table;
@@ -107,7 +108,7 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         diagnostics: called.diagnostics,
         certificate: called.certificate,
         tables: tables(verdict),
-        pictures: pictures(verdict),
+        pictures: pictures(model, verdict),
         ..Content::default()
     }
 }
@@ -149,6 +150,14 @@ impl Called<'_> {
     /// Not beating the exact policy is no verdict where no limit was set; beating it is one.
     fn asked(&self, pass: Option<bool>) -> Option<bool> {
         pass.filter(|p| !p || self.limited())
+    }
+
+    /// Which seed a number is of.
+    fn which(&self) -> &'static str {
+        match self.verdict.seeds.len() {
+            1 => "one seed",
+            _ => "worst seed",
+        }
     }
 
     /// Whether a limit was set.
@@ -194,8 +203,11 @@ impl Called<'_> {
             self.worst(&|s| s.relative()),
             limit,
             format!(
-                "worst of {} seeds; root mean square over states the exact policy visits, share of its own; {} with no state left out",
-                self.verdict.seeds.len(),
+                "{}; root mean square over states the exact policy visits, share of its own; {} with no state left out",
+                match self.verdict.seeds.len() {
+                    1 => "one seed".to_string(),
+                    n => format!("worst of {n} seeds"),
+                },
                 percent(self.worst(&|s| s.relative_plain())),
             ),
         ));
@@ -225,7 +237,7 @@ impl Called<'_> {
             "one-shot deviation gain, mean",
             gain,
             None,
-            "worst seed; gain from one optimal choice, share of one period".into(),
+            format!("{}; gain from one optimal choice, share of one period", self.which()),
         ));
     }
 
@@ -250,10 +262,17 @@ impl Called<'_> {
                 bound: at_most(limit),
                 pass: called.map(|(_, c)| c == Call::Below),
                 note: format!(
-                    "{doubt}worst seed, share of {}; mean {} in {} (95 %){}{}",
+                    "{doubt}{}, share of {}{}{}",
+                    match self.verdict.seeds.len() {
+                        // Of one seed there is no spread.
+                        1 => "one seed".to_string(),
+                        _ => format!(
+                            "worst seed; mean {} in {} (95 %)",
+                            percent(self.verdict.mean_loss),
+                            interval(self.verdict.loss_interval)
+                        ),
+                    },
                     self.verdict.unit,
-                    percent(self.verdict.mean_loss),
-                    interval(self.verdict.loss_interval),
                     self.of_first_order(loss.0),
                     if alone {
                         "; no limit was set, and there is no constant to beat"
@@ -288,7 +307,8 @@ impl Called<'_> {
                 bound: String::new(),
                 pass: None,
                 note: format!(
-                    "worst seed; a step is {}; within one step in {near} of {} seeds",
+                    "{}; a step is {}; within one step in {near} of {} seeds",
+                    self.which(),
                     number::compact(step),
                     self.verdict.seeds.len()
                 ),
@@ -303,7 +323,7 @@ impl Called<'_> {
                 "Euler residual, mean",
                 self.worst(&|s| s.euler.map_or(f64::NAN, |e| e.0)),
                 self.limits.euler.map(|l| 10f64.powf(l)),
-                "worst seed; of the learned policy, share of consumption".into(),
+                format!("{}; of the learned policy, share of consumption", self.which()),
             ));
         } else if let Some(limit) = self.limits.euler {
             // A limit on what is not there is not met.
@@ -326,7 +346,7 @@ impl Called<'_> {
                 "decisions moved to a feasible one",
                 moved,
                 None,
-                "worst seed; a `require` or a mask forbade them".into(),
+                format!("{}; a `require` or a mask forbade them", self.which()),
             ));
         }
         let outside = self.worst(&|s| s.outside);
@@ -335,7 +355,7 @@ impl Called<'_> {
                 "time outside the grid of the solution",
                 outside,
                 None,
-                "worst seed; values are extrapolated there".into(),
+                format!("{}; values are extrapolated there", self.which()),
             ));
         }
     }
@@ -547,7 +567,7 @@ fn of_the_worst(all: &[(f64, f64)]) -> Option<(f64, f64)> {
     all.iter().copied().max_by(|a, b| most(a).total_cmp(&most(b)))
 }
 
-fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
+fn pictures(model: &Model, verdict: &Verdict) -> Vec<NamedPicture> {
     let mut out = Vec::new();
     if let Some(s) = &verdict.slice {
         let mut series = Vec::new();
@@ -609,6 +629,9 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
             stem: "paths".into(),
             picture: plot::paths("One path under common random numbers", variables),
         });
+    }
+    for named in &mut out {
+        named.picture = with_names(named.picture.clone(), &|name| names_of(model, name));
     }
     out
 }

@@ -15,7 +15,7 @@ use super::equilibrium::linear_quadratic::LinearQuadratic;
 use super::problem::DecisionProblem;
 use super::progress::Watch;
 use super::steady_state::{self, steady_state};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, left_open, newton};
 use crate::num::optimise::spread;
@@ -260,7 +260,9 @@ fn elsewhere(r: &Resting, point: &[f64], others: &[Vec<f64>]) -> Option<Diagnost
     );
     for other in others.iter().take(5) {
         let parts = r.slots.iter().zip(other).take(r.states);
-        let text: Vec<String> = parts.map(|(slot, x)| format!("{} = {x:.6}", slot.name)).collect();
+        let text: Vec<String> = parts
+            .map(|(slot, x)| format!("{} = {x:.6}", slot.name, x = plain(x)))
+            .collect();
         d = d.note(text.join(", "));
     }
     Some(d.hint("the rest that is shown is the first one from around `start`: a `start` near another one finds that"))

@@ -75,7 +75,21 @@ pub fn parse(source: &str, file: u16) -> (File, Vec<Diagnostic>) {
     let tree = parser.file(&raws);
     let mut errors = parser.errors;
     errors.sort_by_key(|e| e.primary.as_ref().map_or((0, 0), |(span, _)| (span.start, span.end)));
-    (tree, errors)
+    (tree, once(errors))
+}
+
+/// A word that cannot be a name is told of where it stands first: the other places follow from that one.
+fn once(errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut out: Vec<Diagnostic> = Vec::new();
+    for e in errors {
+        let told = |o: &&mut Diagnostic| e.code == "E0106" && o.code == "E0106" && o.headline == e.headline;
+        match out.iter_mut().find(told) {
+            Some(first) if first.notes.is_empty() => first.notes.push("it stands in more places".to_string()),
+            Some(_) => {}
+            None => out.push(e),
+        }
+    }
+    out
 }
 
 /// Parses one value as it stands on the right of a setting or after `--set x=`: an expression, a word, a list or a

@@ -3,7 +3,7 @@
 use super::{Bounds, DRAWS, Outcome, SHOCKS, Worlds, lane};
 use crate::chance::process::{self, Conditions};
 use crate::check::model::{DrawWhen, Model, Otherwise, Process};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::env::engine::Frame;
 use crate::env::markets::{self, Ended, Furthest, Market, Missed};
 use crate::graph::NodeId;
@@ -365,7 +365,7 @@ impl Worlds {
                 .skip(world)
                 .step_by(self.worlds)
                 .take(6)
-                .map(|x| format!("{x:.6}"))
+                .map(|x| format!("{:.6}", plain(x)))
                 .collect();
             d = d.note(format!("{name} = {}", shown.join(", ")));
         }

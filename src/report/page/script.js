@@ -37,6 +37,11 @@
     }
     return best;
   }
+  // A number on an axis, or the name of its place there.
+  function word(x, names) {
+    var own = (names || []).filter(function (n) { return n[0] === x; })[0];
+    return own ? own[1] : show(x);
+  }
   function share(v, low, high) {
     return (v - low) / (high - low);
   }
@@ -74,12 +79,13 @@
     all = all.slice(0, MOST);
     all[0].first = true;
     all.sort(function (a, b) { return a.order - b.order; });
-    out.head = (panel.x || 'x') + ' = ' + show(here);
+    var names = panel.names || [];
+    out.head = (panel.x || 'x') + ' = ' + word(here, names[0]);
     all.forEach(function (a) {
       var c = a.curve, text = c.name || panel.y || panel.title || 'y';
-      text += (c.name ? ': ' : ' = ') + show(a.y);
+      text += (c.name ? ': ' : ' = ') + word(a.y, names[1]);
       if (c.low) text += ' [' + show(c.low[a.i]) + ', ' + show(c.high[a.i]) + ']';
-      if (a.x !== here) text += ' at ' + show(a.x);
+      if (a.x !== here) text += ' at ' + word(a.x, names[0]);
       out.lines.push({ text: text, ink: c.ink, bold: a.first && all.length > 1 });
       out.dots.push([a.x, a.y]);
     });
@@ -96,7 +102,7 @@
       var row = document.createElement('div');
       if (line.ink) {
         var spot = document.createElement('i');
-        spot.style.background = line.ink;
+        spot.style.background = 'var(--c' + line.ink.slice(1) + ')';
         row.appendChild(spot);
       }
       var words = document.createElement(line.bold ? 'b' : 'span');
@@ -150,7 +156,7 @@
         var x = b[0] + share(d[0], r[0], r[1]) * (b[1] - b[0]);
         var y = b[3] - share(d[1], r[2], r[3]) * (b[3] - b[2]);
         if (y < b[2] - 1 || y > b[3] + 1) return;
-        marks.push(shape(svg, 'circle', { cx: x * FINE, cy: y * FINE, r: 38, fill: 'none', stroke: '#22262b',
+        marks.push(shape(svg, 'circle', { cx: x * FINE, cy: y * FINE, r: 38, fill: 'none', stroke: 'var(--ink)',
           'stroke-width': 13 }));
       });
       say(what, event);

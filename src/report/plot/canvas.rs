@@ -8,6 +8,7 @@ use crate::report::text::{FAMILY, Rgb, escape};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::cell::RefCell;
 
 /// Units of the backend per pixel.
 const FINE: f64 = 10.0;
@@ -17,6 +18,8 @@ const PLOTTERS_FONT: f64 = 1.24;
 /// A page being drawn on.
 pub(super) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
+    /// Cells of maps, which plotters would write one by one.
+    cells: RefCell<String>,
 }
 
 /// Which point of a text is given: its left end, middle or right end (vertically always the middle).
@@ -39,13 +42,19 @@ pub(super) fn page(
 ) -> Result<String, Diagnostic> {
     let (fine_width, fine_height) = ((width * FINE).round() as u32, (height * FINE).round() as u32);
     let mut svg = String::new();
+    let cells;
     {
         let canvas = Canvas {
             area: SVGBackend::with_string(&mut svg, (fine_width, fine_height)).into_drawing_area(),
+            cells: RefCell::default(),
         };
         canvas.rectangle([0.0, 0.0], [width, height], crate::report::text::WHITE)?;
         draw(&canvas)?;
         canvas.area.present().map_err(failed)?;
+        cells = canvas.cells.take();
+    }
+    if let Some(end) = svg.rfind("</svg>") {
+        svg.insert_str(end, &cells);
     }
     let header = format!("<svg width=\"{fine_width}\" height=\"{fine_height}\"");
     let ours = format!("<svg role=\"img\" width=\"{width:.0}\" height=\"{height:.0}\"");
@@ -143,6 +152,19 @@ impl Canvas<'_> {
         self.area
             .draw(&Rectangle::new([fine(from), fine(to)], color(ink).filled()))
             .map_err(failed)
+    }
+
+    /// Filled rectangles of one colour, each between two corners `[x, y]` in pixels, as one element. The colour is the same by day and
+    /// by night.
+    pub(super) fn cells(&self, all: &[[[f64; 2]; 2]], ink: Rgb) {
+        let mut out = format!("<path style=\"fill:{}\" d=\"", ink.hex());
+        for [from, to] in all {
+            let ((left, upper), (right, lower)) = (fine(*from), fine(*to));
+            let (wide, high) = (right - left, lower - upper);
+            out.push_str(&format!("M{left} {upper}h{wide}v{high}h{}z", -wide));
+        }
+        out.push_str("\"/>\n");
+        self.cells.borrow_mut().push_str(&out);
     }
 
     /// A dot around the point `[x, y]`, in pixels.

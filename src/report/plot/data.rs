@@ -1,17 +1,18 @@
 //! The numbers of a picture as JSON, with the rectangles they are drawn in: what the script of `report.html` reads.
 //!
 //! `{"x": [[..], ..], "panels": [{"title", "x", "y", "regions": [[from, to, name], ..] that are shaded, "box": [left, right, upper, lower] in pixels, "range": [low, high,
-//! low, high] of both axes, "curves": [{"name", "ink", "stroke", "at": place in the outer x, "y": [..], "low", "high"}]}
+//! low, high] of both axes, "names": for both axes [[place, name], ..] where places have names, "curves": [{"name", "ink", "stroke", "at": place in the outer x, "y": [..], "low", "high"}]}
 //! or, for a map, "cells": {"label", "x", "y", "values": row by row}}]}`. What is no number is null.
 
 use super::scale::Scale;
-use super::{Region, Series, Stroke};
+use super::{Names, Region, Series, Stroke};
 use serde_json::{Map, Value, json};
 
-/// The scales of a panel.
+/// The scales of a panel, horizontal and vertical, and the names of places on them.
 pub(super) struct Plane<'a> {
     pub(super) x: &'a Scale,
     pub(super) y: &'a Scale,
+    pub(super) names: [&'a Names; 2],
 }
 
 /// A curve and the colour it has.
@@ -60,11 +61,17 @@ impl<'a> Data<'a> {
                 panel.insert("curves".into(), curves.into());
             }
             Shown::Cells { x, y, values, label } => {
+                // Of cells there are many, and what is shown has six digits.
+                let digits = |v: &f64| format!("{v:.6e}").parse::<f64>().unwrap_or(*v);
+                let values: Vec<f64> = values.iter().map(digits).collect();
                 panel.insert(
                     "cells".into(),
                     json!({"label": label, "x": x, "y": y, "values": values}),
                 );
             }
+        }
+        if plane.names.iter().any(|n| !n.is_empty()) {
+            panel.insert("names".into(), json!(plane.names));
         }
         if !regions.is_empty() {
             let regions: Vec<Value> = regions.iter().map(|r| json!([r.from, r.to, r.label])).collect();

@@ -13,8 +13,10 @@ const WIDTH: f64 = 720.0;
 const MARGIN: f64 = 20.0;
 const TICK_FONT: f64 = 11.0;
 const LABEL_FONT: f64 = 12.0;
-/// More cells than this in one direction cannot be seen; every second, third, ... grid point is then shown.
-const MOST_CELLS: usize = 160;
+/// Of a direction with more grid points than this every second, third, .. one is shown.
+const MOST_CELLS: usize = 80;
+/// Colours of a map: neighbours of one colour are drawn as one.
+const COLORS: usize = 96;
 /// Where there is no number.
 const MISSING: Rgb = Rgb(0xd9, 0xdc, 0xe0);
 
@@ -47,7 +49,7 @@ pub(super) fn draw(map: &HeatMap) -> Result<Drawn, Diagnostic> {
             pixels: [MARGIN + room + 8.0, WIDTH - 120.0],
         };
         let range = full_range(map.values.iter().copied());
-        cells(canvas, map, &x, &y, range)?;
+        cells(canvas, map, &x, &y, range);
         frame(canvas, map, &x, &y, &y_ticks)?;
         let (columns, rows) = (shown(map.x.len()), shown(map.y.len()));
         let pick = |of: &[f64], at: &[usize]| at.iter().map(|&i| of[i]).collect::<Vec<f64>>();
@@ -60,7 +62,13 @@ pub(super) fn draw(map: &HeatMap) -> Result<Drawn, Diagnostic> {
                 .collect(),
             label: &map.value_label,
         };
-        data.panel(&Plane { x: &x, y: &y }, ["", &map.x_label, &map.y_label], &cells, &[]);
+        let none = Vec::new();
+        let plane = Plane {
+            x: &x,
+            y: &y,
+            names: [&none, &none],
+        };
+        data.panel(&plane, ["", &map.x_label, &map.y_label], &cells, &[]);
         color_scale(canvas, map, top, range)
     })?;
     Ok(Drawn { svg, data: data.text() })
@@ -80,7 +88,7 @@ fn shown(n: usize) -> Vec<usize> {
     (0..n).step_by(step).collect()
 }
 
-fn cells(canvas: &Canvas, map: &HeatMap, x: &Scale, y: &Scale, range: [f64; 2]) -> Result<(), Diagnostic> {
+fn cells(canvas: &Canvas, map: &HeatMap, x: &Scale, y: &Scale, range: [f64; 2]) {
     let (columns, rows) = (shown(map.x.len()), shown(map.y.len()));
     let x_edges = edges(&columns.iter().map(|&j| map.x[j]).collect::<Vec<f64>>());
     let y_edges = edges(&rows.iter().map(|&i| map.y[i]).collect::<Vec<f64>>());
@@ -92,26 +100,46 @@ fn cells(canvas: &Canvas, map: &HeatMap, x: &Scale, y: &Scale, range: [f64; 2]) 
         e
     };
     let (x_edges, y_edges) = (stretch(x_edges, map.x.last()), stretch(y_edges, map.y.last()));
+    // By colour, the last for what is no number: neighbours in a row that have it, from edge to edge.
+    let mut all: Vec<Vec<[[f64; 2]; 2]>> = vec![Vec::new(); COLORS + 1];
     for (i, row) in rows.iter().enumerate() {
-        for (j, column) in columns.iter().enumerate() {
-            let value = map.values[row * map.x.len() + column];
-            let ink = if value.is_finite() {
-                viridis((value - range[0]) / (range[1] - range[0]))
-            } else {
-                MISSING
-            };
+        let inks: Vec<usize> = (columns.iter())
+            .map(|column| color_number(map.values[row * map.x.len() + column], range))
+            .collect();
+        let mut from = 0;
+        for run in inks.chunk_by(|a, b| a == b) {
+            let to = from + run.len();
             // a little over the edge, so that no light seam is seen between cells
-            canvas.rectangle(
-                [x.at(x_edges[j]), y.at(y_edges[i + 1])],
+            all[run[0]].push([
+                [x.at(x_edges[from]), y.at(y_edges[i + 1])],
                 [
-                    (x.at(x_edges[j + 1]) + 1.0).min(x.pixels[1]),
-                    (y.at(y_edges[i]) + 1.0).min(y.pixels[0]),
+                    (x.at(x_edges[to]) + 0.6).min(x.pixels[1]),
+                    (y.at(y_edges[i]) + 0.6).min(y.pixels[0]),
                 ],
-                ink,
-            )?;
+            ]);
+            from = to;
         }
     }
-    Ok(())
+    for (number, cells) in all.iter().enumerate().filter(|(_, c)| !c.is_empty()) {
+        canvas.cells(cells, color(number));
+    }
+}
+
+/// The number of the colour of a value.
+fn color_number(value: f64, range: [f64; 2]) -> usize {
+    if !value.is_finite() {
+        return COLORS;
+    }
+    let share = (value - range[0]) / (range[1] - range[0]);
+    ((share * COLORS as f64) as usize).min(COLORS - 1)
+}
+
+/// The colour of a number.
+fn color(number: usize) -> Rgb {
+    match number < COLORS {
+        true => viridis(number as f64 / (COLORS - 1) as f64),
+        false => MISSING,
+    }
 }
 
 fn frame(canvas: &Canvas, map: &HeatMap, x: &Scale, y: &Scale, y_ticks: &[f64]) -> Result<(), Diagnostic> {
@@ -150,15 +178,12 @@ fn color_scale(canvas: &Canvas, map: &HeatMap, top: f64, range: [f64; 2]) -> Res
         data: range,
         pixels: [top + 360.0, top],
     };
-    let steps = 120;
-    for i in 0..steps {
-        let share = |k: usize| k as f64 / f64::from(steps as u32);
-        let at = |s: f64| y.pixels[0] + s * (y.pixels[1] - y.pixels[0]);
-        canvas.rectangle(
-            [left, at(share(i + 1))],
-            [right, (at(share(i)) + 1.0).min(y.pixels[0])],
-            viridis(f64::midpoint(share(i), share(i + 1))),
-        )?;
+    for i in 0..COLORS {
+        let at = |k: usize| y.pixels[0] + k as f64 / COLORS as f64 * (y.pixels[1] - y.pixels[0]);
+        canvas.cells(
+            &[[[left, at(i + 1)], [right, (at(i) + 0.6).min(y.pixels[0])]]],
+            color(i),
+        );
     }
     for t in y.ticks(8) {
         canvas.line(&[[right, y.at(t)], [right + 4.0, y.at(t)]], AXIS, 1.0)?;

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Canvas, page};
 use super::data::{Curve, Data, Plane, Shown};
 use super::scale::{Scale, clipped, full_range, thinned, useful_range};
-use super::{Drawn, Figure, Panel, Series, Stroke};
+use super::{Drawn, Figure, Names, Panel, Series, Stroke};
 use crate::diag::Diagnostic;
 use crate::report::number::tick;
 use crate::report::text::{AXIS, CATEGORIES, GREY, GRID, INK, Rgb, WHITE, fitted, viridis, width};
@@ -56,8 +56,13 @@ pub(super) fn draw(figure: &Figure) -> Result<Drawn, Diagnostic> {
                 series,
             });
             let curves = Shown::Curves(curves.collect());
+            let plane = Plane {
+                x: &x,
+                y: &y,
+                names: [&panel.x_names, &panel.y_names],
+            };
             data.panel(
-                &Plane { x: &x, y: &y },
+                &plane,
                 [&panel.title, &panel.x_label, &panel.y_label],
                 &curves,
                 &panel.regions,
@@ -143,6 +148,14 @@ const RAMP_END: f64 = 0.59;
 /// The colour of a curve at a share of the scale of its figure.
 pub(super) fn ramp(share: f64) -> Rgb {
     viridis(RAMP_END * share)
+}
+
+/// Where on the ramp a colour stands, if it is one of it.
+pub(in crate::report) fn share_of_ramp(ink: Rgb) -> Option<f64> {
+    const STEPS: usize = 512;
+    let near = |a: u8, b: u8| a.abs_diff(b) <= 1;
+    let same = |c: Rgb| near(c.0, ink.0) && near(c.1, ink.1) && near(c.2, ink.2);
+    (0..=STEPS).map(|k| k as f64 / STEPS as f64).find(|s| same(ramp(*s)))
 }
 
 /// A line of the legend: a name and how it is drawn.
@@ -249,12 +262,18 @@ fn draw_panel(
         let (low, high) = s.band.as_ref().map_or((&[][..], &[][..]), |(a, b)| (a, b));
         s.y.iter().chain(low).chain(high).copied()
     });
+    let places = |names: &Names| names.iter().map(|n| n.0).collect::<Vec<f64>>();
+    let marks = panel.marks.iter().filter(|m| m.horizontal).map(|m| m.at);
     let y_scale = Scale {
-        data: useful_range(y_values, panel.marks.iter().filter(|m| m.horizontal).map(|m| m.at)),
+        data: match panel.y_names.is_empty() {
+            true => useful_range(y_values, marks),
+            false => useful_range(y_values.chain(places(&panel.y_names)), marks),
+        },
         pixels: [lower, upper],
     };
-    let y_ticks = y_scale.ticks(((lower - upper) / 42.0) as usize);
-    let tick_room = y_ticks.iter().map(|t| width(&tick(*t), TICK_FONT)).fold(14.0, f64::max);
+    let most = (lower - upper) / 42.0;
+    let y_ticks = ticks_of(&panel.y_names, most, || y_scale.ticks(most as usize));
+    let tick_room = y_ticks.iter().map(|t| width(&t.1, TICK_FONT)).fold(14.0, f64::max);
     let x_scale = Scale {
         data: full_range(panel.series.iter().flat_map(|s| s.x.iter().copied())),
         pixels: [left + tick_room + 8.0, left + panel_width - 6.0],
@@ -318,19 +337,41 @@ fn draw_panel(
     Ok([x_scale, y_scale])
 }
 
-fn axes(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale, y_ticks: &[f64]) -> Result<(), Diagnostic> {
+/// Widest name of a place, in pixels.
+const NAME_ROOM: f64 = 110.0;
+
+/// Where an axis has ticks, and what they are called: its names, as many as there is room for, or numbers.
+fn ticks_of(names: &Names, most: f64, numbers: impl Fn() -> Vec<f64>) -> Names {
+    if names.is_empty() {
+        return numbers().into_iter().map(|t| (t, tick(t))).collect();
+    }
+    let step = (names.len() as f64 / most.max(1.0)).ceil().max(1.0) as usize;
+    let cut = |(at, name): &(f64, String)| (*at, fitted(name, TICK_FONT, NAME_ROOM));
+    names.iter().step_by(step).map(cut).collect()
+}
+
+fn axes(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale, y_ticks: &Names) -> Result<(), Diagnostic> {
     let [left, right] = x.pixels;
     let [lower, upper] = y.pixels;
-    for t in y_ticks {
+    for (t, name) in y_ticks {
         let at = y.at(*t);
         canvas.line(&[[left, at], [right, at]], GRID, 1.0)?;
-        canvas.text(&tick(*t), [left - 7.0, at], Anchor::End, TICK_FONT, false, GREY)?;
+        canvas.text(name, [left - 7.0, at], Anchor::End, TICK_FONT, false, GREY)?;
     }
-    for t in spaced_ticks(x) {
+    let widest = panel.x_names.iter().map(|n| width(&n.1, TICK_FONT).min(NAME_ROOM));
+    let most = (right - left) / (widest.fold(20.0, f64::max) + 14.0);
+    for (t, name) in ticks_of(&panel.x_names, most, || spaced_ticks(x)) {
         let at = x.at(t);
         canvas.line(&[[at, lower], [at, upper]], GRID, 1.0)?;
         canvas.line(&[[at, lower], [at, lower + 4.0]], AXIS, 1.0)?;
-        canvas.text(&tick(t), [at, lower + 13.0], Anchor::Middle, TICK_FONT, false, GREY)?;
+        let anchor = match panel.x_names.is_empty() {
+            true => Anchor::Middle,
+            // The outer names stay on the page.
+            false if at + 0.5 * width(&name, TICK_FONT) > right + 6.0 => Anchor::End,
+            false if at - 0.5 * width(&name, TICK_FONT) < left - 40.0 => Anchor::Start,
+            false => Anchor::Middle,
+        };
+        canvas.text(&name, [at, lower + 13.0], anchor, TICK_FONT, false, GREY)?;
     }
     canvas.line(&[[left, lower], [right, lower]], AXIS, 1.2)?;
     if !panel.x_label.is_empty() {

@@ -10,6 +10,8 @@ mod lines;
 mod scale;
 mod terminal;
 
+pub(super) use lines::share_of_ramp;
+
 use super::npy::{GridFunction, Points};
 use crate::diag::Diagnostic;
 
@@ -61,7 +63,14 @@ pub struct Panel {
     pub marks: Vec<Mark>,
     /// Shaded ranges of the horizontal axis, one entry per range.
     pub regions: Vec<Region>,
+    /// Places of the horizontal axis that have a name (choices, states of a chain), instead of round numbers: one entry per place.
+    pub x_names: Names,
+    /// The same for the vertical axis.
+    pub y_names: Names,
 }
+
+/// Places on an axis and what they are called.
+pub type Names = Vec<(f64, String)>;
 
 /// A shaded range of the horizontal axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,6 +289,10 @@ fn held(function: &GridFunction, shown: &[usize]) -> (Vec<usize>, String) {
     (middle, text)
 }
 
+/// Most curves of one function, and how many are drawn where there would be more.
+const MOST_CURVES: usize = 16;
+const FEW_CURVES: usize = 9;
+
 fn curves(function: &GridFunction, x_axis: usize, title: &str, doc_of: &dyn Fn(&str) -> String) -> Picture {
     let by = (0..function.axes.len())
         .rev()
@@ -287,9 +300,23 @@ fn curves(function: &GridFunction, x_axis: usize, title: &str, doc_of: &dyn Fn(&
     let shown: Vec<usize> = by.into_iter().chain([x_axis]).collect();
     let (mut at, subtitle) = held(function, &shown);
     let x = numbers_of(function, x_axis);
-    let count = by.map_or(1, |a| function.axes[a].points.len());
+    let all = by.map_or(1, |a| function.axes[a].points.len());
+    // More curves than can be told apart only cover one another.
+    let drawn: Vec<usize> = match all > MOST_CURVES {
+        true => (0..FEW_CURVES).map(|i| i * (all - 1) / (FEW_CURVES - 1)).collect(),
+        false => (0..all).collect(),
+    };
+    let left_out = match (by, all - drawn.len()) {
+        (Some(a), n) if n > 0 => format!("{} of {all} values of {}", drawn.len(), function.axes[a].name),
+        _ => String::new(),
+    };
+    let subtitle = [subtitle, left_out]
+        .into_iter()
+        .filter(|t| !t.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ");
     let mut series = Vec::new();
-    for state in 0..count {
+    for state in drawn {
         if let Some(a) = by {
             at[a] = state;
         }
@@ -429,7 +456,7 @@ pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f6
                     horizontal: true,
                     label: String::new(),
                 }],
-                regions: Vec::new(),
+                ..Panel::default()
             }
         })
         .collect();
@@ -443,12 +470,13 @@ pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f6
 }
 
 /// Learning curves: for each learner the mean over its seeds with a band of one standard error around it, and the
-/// single seeds behind it. `curves`: learner, steps, one row per seed. `benchmark`: label and value of a reference line.
+/// single seeds behind it. `curves`: learner, steps, one row per seed. `benchmarks`: label and value of each reference line.
 pub fn learning_curves(
     y_label: &str,
     curves: Vec<(String, Vec<f64>, Vec<Vec<f64>>)>,
-    benchmark: Option<(String, f64)>,
+    benchmarks: Vec<(String, f64)>,
 ) -> Picture {
+    let several = curves.iter().any(|(_, _, seeds)| seeds.len() > 1);
     let mut series = Vec::new();
     for (_, steps, seeds) in &curves {
         if seeds.len() > 1 {
@@ -486,18 +514,21 @@ pub fn learning_curves(
                 x_label: "steps of the environment".to_string(),
                 y_label: y_label.to_string(),
                 series,
-                marks: benchmark
+                marks: benchmarks
+                    .into_iter()
                     .map(|(label, at)| Mark {
                         at,
                         horizontal: true,
                         label,
                     })
-                    .into_iter()
                     .collect(),
                 ..Panel::default()
             },
         )
-        .subtitle("mean over seeds, one standard error shaded, single seeds in grey"),
+        .subtitle(match several {
+            true => "mean over seeds, one standard error shaded, single seeds in grey",
+            false => "one seed",
+        }),
     )
 }
 
@@ -505,7 +536,8 @@ fn periods(n: usize) -> Vec<f64> {
     (0..n).map(|t| t as f64).collect()
 }
 
-fn columns_for(panels: usize) -> usize {
+/// Columns of small multiples.
+pub(super) fn columns_for(panels: usize) -> usize {
     match panels {
         0..=1 => 1,
         2 | 4 => 2,

@@ -2,9 +2,10 @@
 //! carries the letter that the legend explains, so that curves are told apart without colours, too.
 
 use super::scale::{clipped, full_range, useful_range};
-use super::{Figure, HeatMap, Panel, Picture, Series, Stroke};
+use super::{Figure, HeatMap, Names, Panel, Picture, Series, Stroke};
 use crate::report::lines::wrapped;
 use crate::report::number::tick;
+use crate::report::text::fitted;
 use unicode_width::UnicodeWidthStr;
 
 /// Rows of text of one panel.
@@ -102,9 +103,17 @@ fn panel(figure: &Figure, panel: &Panel, width: usize, color: bool, out: &mut Ve
     let values = || curves.iter().flat_map(|s| s.y.iter().copied());
     let [low, high] = useful_range(values(), levels());
     // No margin: an end of the axis is a value that is reached.
-    let all = full_range(values().chain(levels().filter(|at| (low..=high).contains(at))));
-    let y = [low.max(all[0]), high.min(all[1])];
-    let labels = [y[1], 0.5 * (y[0] + y[1]), y[0]].map(|v| tick(rounded(v, y)));
+    let named_places = || panel.y_names.iter().map(|n| n.0);
+    let all = full_range(
+        values()
+            .chain(levels().filter(|at| (low..=high).contains(at)))
+            .chain(named_places()),
+    );
+    let y = match panel.y_names.is_empty() {
+        true => [low.max(all[0]), high.min(all[1])],
+        false => all,
+    };
+    let labels = [y[1], 0.5 * (y[0] + y[1]), y[0]].map(|v| place_on(&panel.y_names, v, y));
     let margin = labels.iter().map(|l| l.width()).max().unwrap_or(0);
     // A sign for the end of a curve stands behind the plot.
     let columns = width.saturating_sub(margin + 4).clamp(COLUMNS.1, COLUMNS.0);
@@ -178,7 +187,7 @@ fn panel(figure: &Figure, panel: &Panel, width: usize, color: bool, out: &mut Ve
         }
         out.push(line);
     }
-    let [left, right] = x.map(|v| tick(rounded(v, x)));
+    let [left, right] = x.map(|v| place_on(&panel.x_names, v, x));
     let room = columns.saturating_sub(left.width() + right.width());
     out.push(format!("{} └{}", " ".repeat(margin), "─".repeat(columns)));
     out.push(format!("{}{left}{}{right}", " ".repeat(margin + 2), " ".repeat(room)));
@@ -201,6 +210,15 @@ fn panel(figure: &Figure, panel: &Panel, width: usize, color: bool, out: &mut Ve
             .collect();
         let legend = wrapped(&words.join(", "), width);
         out.extend(legend.iter().map(|l| l.replace('\u{a0}', " ")));
+    }
+}
+
+/// What a place on an axis is called.
+fn place_on(names: &Names, at: f64, range: [f64; 2]) -> String {
+    match names.iter().find(|n| n.0 == at) {
+        Some((_, name)) => fitted(name, 1.0, 8.0),
+        None if names.is_empty() => tick(rounded(at, range)),
+        None => String::new(),
     }
 }
 

@@ -81,7 +81,31 @@ fn a_function_of_two_states_is_also_a_heat_map() {
     keep("curves-2d", &pictures[0]);
     let svg = keep("heat", &pictures[1]);
     assert!(svg.contains("capital of the other sector (h)"));
-    assert!(svg.matches("<rect").count() >= 60 * 40);
+    // One path a colour; every cell is covered, and where there is no number, too.
+    assert!(svg.matches("<path style=").count() > 50 && svg.contains("fill:#d9dce0"));
+    assert!(svg.len() < 60_000, "{}", svg.len());
+}
+
+#[test]
+fn choices_are_called_by_their_names() {
+    let panel = Panel {
+        series: vec![Series::line("", vec![0.0, 1.0, 2.0], vec![1.0, 0.0, 1.0])],
+        x_names: vec![(0.0, "low".into()), (1.0, "middle".into()), (2.0, "high".into())],
+        y_names: vec![(0.0, "reject".into()), (1.0, "accept".into())],
+        ..Panel::default()
+    };
+    let picture = Picture::Lines(Figure::single("Choice", panel));
+    let svg = keep("names", &picture);
+    for name in ["low", "middle", "high", "reject", "accept"] {
+        assert!(svg.contains(&format!(">\n{name}\n")), "{name}: {svg}");
+    }
+    assert!(!svg.contains(">\n0.5\n"), "{svg}");
+    assert!(picture.drawn().unwrap().data.contains("\"names\":[[[0.0,\"low\"]"));
+    let text = picture.to_terminal(60, false);
+    assert!(
+        text.contains("accept │") && text.contains("reject │") && text.contains("low") && text.contains("high"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -188,7 +212,7 @@ fn learning_curves_show_mean_band_seeds_and_benchmark() {
                 ("PPO".into(), steps.clone(), learner(1.0)),
                 ("SAC".into(), steps.clone(), learner(0.9)),
             ],
-            Some(("planner".into(), 1.04)),
+            vec![("planner".into(), 1.04)],
         ),
     );
     assert_eq!(svg.matches("<polygon").count(), 2);
@@ -249,24 +273,31 @@ fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
-/// What the style of the page makes of a colour at night: turned about, its hue turned back, a little brighter.
-fn at_night(c: [f64; 3]) -> [f64; 3] {
-    let style = include_str!("../page/style.css");
-    assert!(style.contains("--turn: invert(.93) hue-rotate(180deg) brightness(1.15)"));
-    let turned = c.map(|x| 0.93 * 255.0 - 0.86 * x);
-    // Rotation by half a turn around the grey axis.
-    let grey = 2.0 * (0.213 * turned[0] + 0.715 * turned[1] + 0.072 * turned[2]);
-    turned.map(|x| ((grey - x).clamp(0.0, 255.0) * 1.15).min(255.0))
-}
-
 #[test]
-fn every_colour_of_the_ramp_is_seen_by_day_and_at_night() {
-    let numbers = |c: crate::report::text::Rgb| [c.0, c.1, c.2].map(f64::from);
+fn every_colour_is_seen_by_day_and_at_night_and_neighbours_are_told_apart() {
+    use crate::report::night::by_night;
+    use crate::report::text::{CATEGORIES, Rgb, WHITE};
+    let numbers = |c: Rgb| [c.0, c.1, c.2].map(f64::from);
     let white = [255.0; 3];
+    let paper = numbers(by_night(WHITE));
     for i in 0..=20 {
-        let ink = numbers(super::lines::ramp(f64::from(i) / 20.0));
-        let (day, night) = (contrast(ink, white), contrast(at_night(ink), at_night(white)));
+        let ink = super::lines::ramp(f64::from(i) / 20.0);
+        let (day, night) = (contrast(numbers(ink), white), contrast(numbers(by_night(ink)), paper));
         assert!(day >= 3.0 && night >= 3.0, "{i}: {day:.2} {night:.2}");
+    }
+    let apart = |a: Rgb, b: Rgb| {
+        let (a, b) = (numbers(a), numbers(b));
+        (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
+    };
+    // Five curves of a ramp, and the categories one after the other, at night as by day.
+    let ramp: Vec<Rgb> = (0..5)
+        .map(|i| by_night(super::lines::ramp(f64::from(i) / 4.0)))
+        .collect();
+    assert!(ramp.windows(2).all(|p| apart(p[0], p[1]) > 45.0), "{ramp:?}");
+    let night = CATEGORIES.map(by_night);
+    for (i, c) in night.iter().enumerate() {
+        assert!(contrast(numbers(*c), paper) >= 3.0, "{c:?}");
+        assert!(night[..i].iter().all(|d| apart(*c, *d) > 60.0), "{i}: {night:?}");
     }
     // The end of the whole ramp is not.
     assert!(contrast(numbers(crate::report::text::viridis(0.88)), white) < 2.0);

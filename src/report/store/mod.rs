@@ -32,7 +32,8 @@ pub use files::sha256;
 pub(super) use files::{resolved, shown, with_cause, write_whole};
 pub use names::remove_run;
 pub use open::{
-    check_whole, has_checkpoint, has_work, inspect, interrupted, open_complete, open_ended, open_file, open_policies,
+    check_whole, has_checkpoint, has_work, inspect, interrupted, not_a_sweep, open_complete, open_ended, open_file,
+    open_played, open_policies,
 };
 
 use crate::diag::Diagnostic;
@@ -40,7 +41,7 @@ use files::{beside, busy, cannot_create, cannot_write, plain};
 use names::{create_partial, next_number, numbered, of_process, remove_not_begun, remove_unfinished};
 use open::{check_files, not_begun};
 use publish::{is_taken, place_of, rename_onto_nothing};
-use replace::check_free;
+use replace::{behind_links, check_free, nobody_writes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -88,6 +89,9 @@ const SEALED: &[u8] = b"econc sealed\n";
 
 /// Follows the name of a run that failed.
 const FAILED: &str = ".failed";
+
+/// Table of a sweep, whose points are runs of their own inside it.
+pub(super) const SWEEP: &str = "sweep.csv";
 
 /// File of [`RunDirectory::keep`] from which a run goes on.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -255,7 +259,7 @@ impl RunDirectory {
     pub fn create_with(place: RunPlace, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
         let place = match place {
             RunPlace::Exact { directory, force } => RunPlace::Exact {
-                directory: plain(&directory),
+                directory: behind_links(&plain(&directory)),
                 force,
             },
             numbered @ RunPlace::Numbered { .. } => numbered,
@@ -268,6 +272,9 @@ impl RunDirectory {
         let target = match &place {
             RunPlace::Exact { directory, force } => {
                 check_free(directory, *force)?;
+                if *force {
+                    nobody_writes(directory)?;
+                }
                 directory.clone()
             }
             RunPlace::Numbered { root, name } => {

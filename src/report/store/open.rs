@@ -1,9 +1,10 @@
 //! Runs that are read: complete ones, those with policies, interrupted ones; nothing is believed that was not written so.
 
 use super::files::{sha256, shown, unreadable};
+use super::names::siblings;
 use super::{
     BEGINNING, CHECKPOINT, CompleteRun, FAILED, FORMAT, LARGEST_MANIFEST, LOCK, MANIFEST, Manifest, PARTIAL, SEAL,
-    Status, WORK,
+    SWEEP, Status, WORK,
 };
 use crate::diag::Diagnostic;
 use serde::Deserialize;
@@ -114,6 +115,16 @@ pub fn open_policies(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     })
 }
 
+/// A run that others play or are judged by: [`open_policies`], and no sweep.
+///
+/// # Errors
+/// Those of [`open_policies`]; E0954 for a sweep.
+pub fn open_played(directory: &Path) -> Result<CompleteRun, Diagnostic> {
+    let run = open_policies(directory)?;
+    not_a_sweep(&run)?;
+    Ok(run)
+}
+
 /// A verdict on policies that stand in the run which they were learned in.
 fn holds_none(directory: &Path, manifest: &Manifest) -> Diagnostic {
     let d = Diagnostic::error("E0954", format!("the run in {} holds no policy", shown(directory)))
@@ -178,6 +189,74 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
     })
 }
 
+/// Says of a directory that is no run which run of its name stands beside it: one that was interrupted, or that failed.
+fn of_this_name(directory: &Path, error: Diagnostic) -> Diagnostic {
+    let usual = "give the directory that `econc solve` or `econc train` named at its end";
+    let Some(name) = directory.file_name().map(|n| n.to_string_lossy().into_owned()) else {
+        return error.hint(usual);
+    };
+    let beside = siblings(directory).into_iter().filter(|p| {
+        let other = p
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let rest = other.strip_prefix(&name).unwrap_or_default();
+        (rest.starts_with(PARTIAL) || rest.starts_with(FAILED)) && p.join(MANIFEST).is_file()
+    });
+    let found = beside.filter_map(|p| Some((inspect(&p).ok()?, p)));
+    // One that can go on is of more use than one that failed.
+    let rank = |status: &Status| match status {
+        Status::Interrupted => 2,
+        Status::Running => 1,
+        Status::Failed | Status::Complete => 0,
+    };
+    let Some(((manifest, status), path)) = found.max_by_key(|((_, s), p)| (rank(s), p.clone())) else {
+        return error.hint(usual);
+    };
+    let error = error.note(format!("a run of this name is {status}: {}", shown(&path)));
+    match status {
+        Status::Interrupted if !manifest.action.is_empty() => error.hint(format!(
+            "go on with it: econc {} --resume {}",
+            manifest.action,
+            directory.display()
+        )),
+        Status::Interrupted => error.hint("run its command again"),
+        Status::Running => error.hint("wait until it has finished"),
+        Status::Failed | Status::Complete => error.hint("its report.html says why; its numbers are no result"),
+    }
+}
+
+/// Errs where a run is a sweep: its points are runs of their own.
+///
+/// # Errors
+/// E0954.
+pub fn not_a_sweep(run: &CompleteRun) -> Result<(), Diagnostic> {
+    if !run.manifest.files.iter().any(|f| f.name == SWEEP) {
+        return Ok(());
+    }
+    let mut points: Vec<String> = fs::read_dir(&run.directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.join(MANIFEST).is_file())
+        .map(|p| p.display().to_string())
+        .collect();
+    points.sort();
+    let error = Diagnostic::error(
+        "E0954",
+        format!(
+            "{} is a sweep, which has a run for each of its values",
+            shown(&run.directory)
+        ),
+    )
+    .note(format!("{} of them; {SWEEP} says which is which", points.len()));
+    Err(match points.as_slice() {
+        [] => error,
+        [one] => error.hint(format!("name it: {one}")),
+        [first, .., last] => error.hint(format!("name one of them: {first} .. {last}")),
+    })
+}
+
 /// The manifest in `directory` and the status now: `Running` while a live process holds the run.
 ///
 /// # Errors
@@ -189,9 +268,9 @@ pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
     let read = open_file(&path).and_then(|f| f.take(LARGEST_MANIFEST + 1).read_to_end(&mut bytes));
     read.map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
-                .note(format!("there is no {MANIFEST} in it"))
-                .hint("give the directory that `econc solve` or `econc train` named at its end")
+            let error = Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
+                .note(format!("there is no {MANIFEST} in it"));
+            of_this_name(directory, error)
         }
         _ => unreadable(&path, &e),
     })?;

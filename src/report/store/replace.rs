@@ -4,8 +4,9 @@
 //! file of somebody else, or a run of its own inside, and it stays.
 
 use super::files::{busy, for_others, sha256, shown, taken, unreadable};
-use super::open::inspect;
-use super::{CHECKPOINT, LOCK, LOGS, MANIFEST, MANIFEST_JSON, Manifest, Status, WORK, WRITING};
+use super::names::siblings;
+use super::open::{inspect, is_locked};
+use super::{CHECKPOINT, LOCK, LOGS, MANIFEST, MANIFEST_JSON, Manifest, PARTIAL, Status, WORK, WRITING};
 use crate::diag::Diagnostic;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -62,6 +63,33 @@ pub(super) fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic
                 .hint("add `--force` to replace that run, or give another directory to `--out`")),
         },
         Err(_) => not_ours("what is in it was not written by econc, so `--force` does not replace it".to_string()),
+    }
+}
+
+/// Errs where another econc that is at work will put its run at `directory`, too: one of the two would be lost.
+///
+/// # Errors
+/// E0956.
+pub(super) fn nobody_writes(directory: &Path) -> Result<(), Diagnostic> {
+    let Some(name) = directory.file_name() else {
+        return Ok(());
+    };
+    let head = format!("{}{PARTIAL}", name.to_string_lossy());
+    let there = siblings(directory).into_iter().find(|p| {
+        let own = p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&head));
+        own && is_locked(p)
+    });
+    match there {
+        Some(path) => Err(busy(&path).note(format!("it will stand in {} when it is done", shown(directory)))),
+        None => Ok(()),
+    }
+}
+
+/// The place that a link leads to; any other path as it is.
+pub(super) fn behind_links(directory: &Path) -> PathBuf {
+    match directory.is_symlink() {
+        true => fs::canonicalize(directory).unwrap_or_else(|_| directory.to_path_buf()),
+        false => directory.to_path_buf(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::taken::{cannot, held, lowered, taken_prices, through};
 use crate::chance::quadrature::Rule;
 use crate::check::Model;
 use crate::check::model::{Distribution, Otherwise, Space};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::graph::shape::{aligned, element_name};
 use crate::graph::{Binary, Op};
 use crate::kernel::dag::{Dag, Expr, Id};
@@ -468,7 +468,7 @@ impl Game {
                     .actions
                     .iter()
                     .zip(chosen)
-                    .map(|(a, x)| format!("{} = {x:.6}", a.name))
+                    .map(|(a, x)| format!("{} = {x:.6}", a.name, x = plain(x)))
                     .collect();
                 return Err(cannot(
                     "a requirement binds in the one-shot game, and such games are solved without requirements",

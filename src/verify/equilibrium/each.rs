@@ -2,7 +2,7 @@
 
 use super::one_shot;
 use crate::check::Model;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::Found;
 use crate::solve::solution::Solution;
@@ -79,7 +79,7 @@ fn stated(certificate: &mut Certificate, found: &Found, count: usize, gains: Vec
 fn left_out(solution: &Solution, why: Result<Certificate, Diagnostic>) -> Diagnostic {
     let numbers = solution.actions.iter().zip(&solution.policy);
     let does = numbers.map(|(a, p)| match p.as_slice() {
-        [x] => format!("{} = {x:.6}", a.name),
+        [x] => format!("{} = {x:.6}", a.name, x = plain(x)),
         _ => a.name.clone(),
     });
     let does: Vec<String> = does.collect();

@@ -3,7 +3,7 @@
 
 use super::spread::WORLDS;
 use crate::check::Model;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
 use crate::env::worlds::{Outcome, Worlds};
@@ -57,7 +57,7 @@ pub(super) fn judge(
     });
     if !fine {
         out.reasons.push(
-            Diagnostic::error("E0972", format!("`{name}` is {told:.6}, and {mean:.6} where members live"))
+            Diagnostic::error("E0972", format!("`{name}` is {told:.6}, and {mean:.6} where members live", told = plain(told), mean = plain(mean)))
                 .note("members began as the file says, at the prices that were found, and lived by the policy until their end")
                 .hint("more states of the chains, chain.NAME = rouwenhorst(15), or a finer or wider grid"),
         );

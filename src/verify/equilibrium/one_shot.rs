@@ -8,7 +8,7 @@ use super::bench::{Cases, GameCopies, Lane, Spread, cases, draws_of_own};
 use super::record::{EquilibriumCertificate, PlayerVerdict, Reaction};
 use super::trial::{Gain, Trial};
 use crate::check::Model;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::solve::economy::Economy;
 use crate::solve::economy::stated::{AtPrices, at_prices};
 use crate::solve::problem::ActionKind;
@@ -459,7 +459,11 @@ fn promised(
         scale: Scale::Share,
         limit: Some(limit),
         holds: Some(holds),
-        note: format!("{own:.8} obtained, {said:.8} promised"),
+        note: format!(
+            "{own:.8} obtained, {said:.8} promised",
+            own = plain(own),
+            said = plain(said)
+        ),
     });
     if !holds {
         world.reasons.push(
@@ -467,7 +471,11 @@ fn promised(
                 "E0944",
                 format!("`{}` does not obtain what the solution promises", player.name),
             )
-            .note(format!("{own:.8} obtained, {said:.8} promised")),
+            .note(format!(
+                "{own:.8} obtained, {said:.8} promised",
+                own = plain(own),
+                said = plain(said)
+            )),
         );
     }
 }

@@ -9,6 +9,7 @@ use super::entrants;
 use super::record::{EquilibriumCertificate, PlayerVerdict};
 use super::spread::{EVERY, Spreads, WORLDS};
 use crate::check::Model;
+use crate::diag::plain;
 use crate::diag::{Diagnostic, Severity};
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
@@ -263,9 +264,14 @@ fn lived(
         if !fine {
             let headline = match clears {
                 true => format!(
-                    "at `{name}` = {number:.6} the market does not clear: {mean:.3e} is left over where members live"
+                    "at `{name}` = {:.6} the market does not clear: {mean:.3e} is left over where members live",
+                    plain(number)
                 ),
-                false => format!("`{name}` is {number:.6}, and {mean:.6} where members live"),
+                false => format!(
+                    "`{name}` is {number:.6}, and {mean:.6} where members live",
+                    number = plain(number),
+                    mean = plain(mean)
+                ),
             };
             out.reasons.push(
                 Diagnostic::error("E0972", headline)

@@ -7,7 +7,7 @@
 
 use super::bench::{GameCopies, Lane};
 use crate::check::Model;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::env::worlds::Bounds;
 use crate::env::worlds::trial::Place;
 use crate::num::random::Key;
@@ -292,7 +292,7 @@ impl Trial<'_, '_> {
                 for t in &tried {
                     let close = !finite && (t.to - now).abs() <= NEAR * (1e-9 + now.abs());
                     if close && t.to != now && !t.clears {
-                        worst.uncleared = Some(format!("{} = {:.8}", self.solution.actions[slot.0].name, t.to));
+                        worst.uncleared = Some(format!("{} = {:.8}", self.solution.actions[slot.0].name, plain(t.to)));
                     }
                 }
                 tried.retain(|t| t.gain.is_finite());
@@ -319,8 +319,8 @@ impl Trial<'_, '_> {
                     }
                     let gain = OwnGain {
                         share: surely.max(0.0),
-                        from: format!("{} = {now:.8}", self.solution.actions[slot.0].name),
-                        to: format!("{best:.8}"),
+                        from: format!("{} = {now:.8}", self.solution.actions[slot.0].name, now = plain(now)),
+                        to: format!("{:.8}", plain(best)),
                         knowing: self.in_words(&own),
                     };
                     of_types.push((number, stake, by.abs(), gain));
@@ -332,8 +332,8 @@ impl Trial<'_, '_> {
                 if sure(&best) > worst.share {
                     worst = Gain {
                         share: sure(&best),
-                        from: format!("{} = {now:.8}", self.solution.actions[slot.0].name),
-                        to: format!("{:.8}", best.to),
+                        from: format!("{} = {now:.8}", self.solution.actions[slot.0].name, now = plain(now)),
+                        to: format!("{:.8}", plain(best.to)),
                         knowing: self.in_words(&own),
                         ..worst
                     };
@@ -417,7 +417,7 @@ impl Trial<'_, '_> {
 
     /// What is known, `v = 0.3`.
     fn in_words(&self, own: &[(usize, usize, f64)]) -> String {
-        let one = |(s, _, x): &(usize, usize, f64)| format!("{} = {x:.6}", self.model.shocks[*s].name);
+        let one = |(s, _, x): &(usize, usize, f64)| format!("{} = {x:.6}", self.model.shocks[*s].name, x = plain(x));
         own.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 

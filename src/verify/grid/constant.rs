@@ -2,7 +2,7 @@
 //! set of draws and compared with the solution under another, path by path.
 
 use super::{Certificate, GridEvidence, Proof};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::num::interpolate::{AxisPoint, Surface};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
@@ -77,7 +77,8 @@ impl Proof for BestConstant {
         let k = c.constant.as_ref().filter(|k| !k.holds(c.thresholds.constant))?;
         let headline = format!(
             "a constant policy does better: {:.6} against {:.6}",
-            k.constant, k.solution
+            plain(k.constant),
+            plain(k.solution)
         );
         let note = format!(
             "constant {} {:?}; the same {} paths for both, standard error of the difference {:.1e}",

@@ -3,7 +3,7 @@
 
 use super::{Certificate, GridEvidence, Proof, SeriesMoments, rest};
 use crate::chance::chain;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::num::statistics;
 
 /// Moments of what was simulated.
@@ -120,7 +120,7 @@ impl Proof for Moments {
             d = d.note(match m.memory {
                 None => format!(
                     "{}: mean {:.6} in the first half of the periods, {:.6} in the second",
-                    m.name, m.first, m.second
+                    m.name, plain(m.first), plain(m.second)
                 ),
                 Some(memory) => format!(
                     "{}: where a life is tells where it was some {memory:.0} periods before or more, and {} periods are counted after {}",

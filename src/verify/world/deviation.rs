@@ -7,7 +7,7 @@
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
 use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, branches, edges, pieces, tastes, width};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::num::random::Key;
 use crate::num::statistics;
 
@@ -382,7 +382,9 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
         let words: Vec<String> = best
             .map(|f| {
                 let named = bench.seat.choices.iter().zip(&f.deviation);
-                named.map(|(c, x)| format!("{} = {x:.5}", c.name)).collect()
+                named
+                    .map(|(c, x)| format!("{} = {x:.5}", c.name, x = plain(x)))
+                    .collect()
             })
             .unwrap_or_default();
         out.reasons.push(

@@ -8,7 +8,7 @@ use super::hints::cause;
 use super::trials::{Job, Trials};
 use super::visit::{Visit, worst};
 use super::{JudgeOptions, Rest, WorldCertificate, WorldEvidence, WorldProof, tastes, value_at};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 use crate::num::statistics;
 
 /// Draws of the second and the third look.
@@ -126,7 +126,7 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
         format!(
             "; by summing rewards of {} lives {:.6} +- {:.1e}",
             n,
-            played.promised + statistics::mean(&played.gaps),
+            plain(played.promised + statistics::mean(&played.gaps)),
             statistics::sd(&played.gaps) / n.sqrt()
         )
     } else {
@@ -135,7 +135,9 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
     let obtained = kept.obtained;
     let note = format!(
         "a period, share of {}; promised {:.8}, obtained {:.8}{lives}",
-        bench.unit, played.promised, obtained
+        bench.unit,
+        plain(played.promised),
+        plain(obtained)
     );
     let rows = [
         ("value obtained less promised", Some(kept.gap), limit, note),
@@ -143,7 +145,11 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
             "the same gap, relative to how much values differ",
             kept.share,
             DIFFERENCES.log10(),
-            format!("values from {:.6} to {:.6} at visited places", kept.lo, kept.hi),
+            format!(
+                "values from {:.6} to {:.6} at visited places",
+                plain(kept.lo),
+                plain(kept.hi)
+            ),
         ),
     ];
     let (mut fails, mut unclear) = (false, false);
@@ -172,7 +178,7 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
         "in the model's own economy (declared shocks, from the model's start), {:.2e} of {} a period",
         kept.gap.mean, bench.unit
     );
-    let amounts = format!("{obtained:.6} in place of {:.6}", played.promised);
+    let amounts = format!("{:.6} in place of {:.6}", plain(obtained), plain(played.promised));
     if fails {
         let headline = format!("the policy does not obtain the value that the solution promises: {amounts}");
         out.reasons.push(

@@ -3,7 +3,7 @@
 use super::trials::Trials;
 use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::check::model::Otherwise;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 
 /// Time outside domains and the grid, and requirements that are not kept.
 pub struct Stay;
@@ -35,11 +35,11 @@ pub fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) {
             &format!("{} outside its domain", s.name),
             share,
             Some(0.0),
-            format!("{n} times, first at {first:.6}"),
+            format!("{n} times, first at {first:.6}", first = plain(first)),
         );
         out.reasons.push(
             Diagnostic::error("E0942", format!("`{}` leaves its domain under the solution", s.name))
-                .at(s.span, format!("{n} times, first at {first:.6}"))
+                .at(s.span, format!("{n} times, first at {first:.6}", first = plain(first)))
                 .note("a domain is a claim about the economy, also where no reward reads the state")
                 .hint("bound the action so that the law of motion stays inside, widen the domain, or clamp the law"),
         );

@@ -1,6 +1,7 @@
 //! Places that were visited, and where draws lead from them.
 
 use super::WorldEvidence;
+use crate::diag::plain;
 use crate::env::worlds::trial::Place;
 
 /// A place where the policy was met.
@@ -50,7 +51,11 @@ pub fn where_is(bench: &WorldEvidence, v: &Visit) -> String {
     let model = bench.model;
     let mut words: Vec<String> = Vec::new();
     for (slot, x) in bench.seat.states.iter().zip(&v.states) {
-        words.push(format!("{} = {x:.5}", model.graph.inputs[slot.input].name));
+        words.push(format!(
+            "{} = {x:.5}",
+            model.graph.inputs[slot.input].name,
+            x = plain(x)
+        ));
     }
     for (s, x) in bench.seat.shocks.iter().zip(&v.shocks) {
         let shown = if s.continuous {
@@ -58,10 +63,14 @@ pub fn where_is(bench: &WorldEvidence, v: &Visit) -> String {
         } else {
             s.values.get(*x as usize).copied().unwrap_or(*x)
         };
-        words.push(format!("{} = {shown:.5}", model.shocks[s.shock].name));
+        words.push(format!(
+            "{} = {shown:.5}",
+            model.shocks[s.shock].name,
+            shown = plain(shown)
+        ));
     }
     for (c, x) in bench.seat.choices.iter().zip(&v.actions) {
-        words.push(format!("{} = {x:.5}", c.name));
+        words.push(format!("{} = {x:.5}", c.name, x = plain(x)));
     }
     words.join(", ")
 }

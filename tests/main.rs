@@ -33,6 +33,7 @@ mod mixed_conduct;
 mod models;
 mod models_solve;
 mod modules;
+mod named_runs;
 mod observed;
 mod onnx;
 mod open_loop;

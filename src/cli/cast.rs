@@ -6,7 +6,7 @@ use super::results::{asked, is_training, learned, read_solution};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::cast::{Behaviour, Cast, acting, fixed_value};
-use crate::report::store::{CompleteRun, open_played};
+use crate::report::store::{CompleteRun, OF_THIS_NAME, open_played};
 use crate::verify::grid::trusted::Trusted;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -225,7 +225,11 @@ fn read(flag: &str, typed: &str, policy: &str) -> Result<Policy, Diagnostic> {
     let Some(list) = policy.strip_prefix("fixed:") else {
         let path = Path::new(policy);
         if !path.exists() {
-            return Err(wrong(format!("there is no directory `{policy}`")));
+            // A run of this name that did not come to its end is what is meant.
+            return match open_played(path) {
+                Err(d) if d.notes.iter().any(|n| n.starts_with(OF_THIS_NAME)) => Err(d),
+                _ => Err(wrong(format!("there is no directory `{policy}`"))),
+            };
         }
         return open_played(path).map(|run| Policy::Run(Box::new(run)));
     };

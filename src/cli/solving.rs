@@ -73,7 +73,7 @@ pub fn solve(
     content.drawing = Some(drawing_of(&compiled.model));
     if responds(&compiled.model, &solved) {
         respond(&compiled.model, solved.solution, options.seed, meter, &mut content)?;
-    } else if compiled.model.states.is_empty() && solved.certificate.passed && solved.certificate.moments.is_empty() {
+    } else if compiled.model.states.is_empty() && solved.certificate.passed {
         outcomes(&compiled.model, solved.solution, options.seed, &mut content)?;
     }
     Ok(content)
@@ -82,7 +82,7 @@ pub fn solve(
 /// Games that are played to show what comes of an equilibrium, where chance has a part in it.
 const GAMES: usize = 2000;
 
-/// Adds what a game without states comes to: choices, definitions and prices, as it is played by the equilibrium.
+/// Adds what the file of a game without states defines, as the game is played by the equilibrium.
 ///
 /// # Errors
 /// E0906 where it was stopped.
@@ -99,18 +99,11 @@ fn outcomes(model: &Model, solution: Solution, seed: u64, content: &mut Content)
         greedy: false,
     };
     match simulate(model, &cast, &options, &mut |_, _| true) {
-        Ok(played) => content.tables.push(simulated::moments(
-            &played,
-            if chance {
-                "What comes of it: means over 2000 games"
-            } else {
-                "What comes of it"
-            },
-        )),
+        Ok(played) => content.tables.extend(simulated::definitions(model, &played)),
         Err(d) if d.code == "E0906" => return Err(vec![d]),
         Err(d) => content
             .facts
-            .push(("outcome".into(), format!("none: {}", d.into_message().headline))),
+            .push(("definitions".into(), format!("none: {}", d.into_message().headline))),
     }
     Ok(())
 }

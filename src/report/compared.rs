@@ -16,6 +16,7 @@ const MOST_PLACES: usize = 200_000;
 pub const TABLES: &[(&str, &[&str])] = &[
     ("certificate", &["check"]),
     ("moments", &["name"]),
+    ("definitions", &["name"]),
     ("cycle", &["name"]),
     ("returns", &["agent"]),
     ("prices", &["price"]),

@@ -410,6 +410,7 @@ pub(super) mod tests {
             equations: None,
             drawing: None,
             diagnostics: vec![Diagnostic::warning("W0999", "a <warning>")],
+            runs: Vec::new(),
             files: Vec::new(),
             numbers: Vec::new(),
         }

@@ -192,7 +192,8 @@ pub fn pictures(p: &Population) -> Vec<NamedPicture> {
 
 #[cfg(test)]
 mod tests {
-    use super::lorenz_curve;
+    use super::{lorenz_curve, shares_below};
+    use crate::num::weighted::Weighted;
 
     #[test]
     fn the_lower_half_of_two_has_a_quarter() {
@@ -200,5 +201,23 @@ mod tests {
         assert_eq!(curve[..2], [(0.0, 0.0), (0.5, 0.25)]);
         assert_eq!(curve[curve.len() - 1], (1.0, 1.0));
         assert!(lorenz_curve(&[(-1.0, 0.5), (3.0, 0.5)]).is_none() && lorenz_curve(&[(0.0, 1.0)]).is_none());
+    }
+
+    #[test]
+    fn the_curve_of_a_distribution_stands_where_its_quantiles_do() {
+        let nodes = [0.0, 1.0, 2.5, 4.0, 7.0];
+        let mass = [0.3, 0.2, 0.25, 0.15, 0.1];
+        let spread = Weighted::new(nodes.into_iter().zip(mass)).with_atom(0.1);
+        let below = shares_below(&mass, 0.1);
+        for p in [0.1, 0.2, 0.4, 0.5, 0.75, 0.9, 0.99] {
+            let i = below.partition_point(|b| *b < p).max(1);
+            let share = (p - below[i - 1]) / (below[i] - below[i - 1]);
+            let here = nodes[i - 1] + share * (nodes[i] - nodes[i - 1]);
+            assert!(
+                (here - spread.quantile(p)).abs() < 1e-12,
+                "{p}: {here}, not {}",
+                spread.quantile(p)
+            );
+        }
     }
 }

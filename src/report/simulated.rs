@@ -203,20 +203,30 @@ pub(super) fn counted(model: &Model, counts: &Counts, diagnostics: &mut Vec<Diag
     certificate
 }
 
-/// Moments of a simulation in which nothing follows upon another: no autocorrelation.
-pub fn moments(s: &Simulation, caption: &str) -> NamedTable {
-    let m = &s.moments;
-    NamedTable {
-        stem: "moments".into(),
-        caption: caption.into(),
+/// What the file of a game defines, over the games that were played; `None` where it defines nothing by one number.
+pub fn definitions(model: &Model, s: &Simulation) -> Option<NamedTable> {
+    let kind = |name: &str| model.names.iter().find(|n| n.name == name).map(|n| n.kind.as_str());
+    let m: Vec<_> = (s.moments.iter())
+        .filter(|x| matches!(kind(&x.name), Some("let" | "give")))
+        .collect();
+    if m.is_empty() {
+        return None;
+    }
+    let column = |f: &dyn Fn(&crate::env::simulate::Moments) -> f64| m.iter().map(|x| f(x)).collect::<Vec<f64>>();
+    Some(NamedTable {
+        stem: "definitions".into(),
+        caption: match s.worlds {
+            1 => "What the file defines, in equilibrium".into(),
+            n => format!("What the file defines, over {n} games in equilibrium"),
+        },
         table: Table::new()
             .texts("name", m.iter().map(|x| x.name.clone()).collect())
-            .numbers("mean", m.iter().map(|x| x.mean).collect())
-            .numbers("sd", m.iter().map(|x| x.sd).collect())
-            .numbers("min", m.iter().map(|x| x.min).collect())
-            .numbers("max", m.iter().map(|x| x.max).collect()),
+            .numbers("mean", column(&|x| x.mean))
+            .numbers("sd", column(&|x| x.sd))
+            .numbers("min", column(&|x| x.min))
+            .numbers("max", column(&|x| x.max)),
         on_screen: 24,
-    }
+    })
 }
 
 /// Returns, moments and the series of the first world.

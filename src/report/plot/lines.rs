@@ -158,6 +158,25 @@ pub(in crate::report) fn share_of_ramp(ink: Rgb) -> Option<f64> {
     (0..=STEPS).map(|k| k as f64 / STEPS as f64).find(|s| same(ramp(*s)))
 }
 
+/// The colour of a reference line: grey, and another one for the second that has a name.
+fn ink_of_mark(figure: &Figure, label: &str) -> Rgb {
+    let mut names: Vec<&str> = Vec::new();
+    for mark in figure
+        .panels
+        .iter()
+        .flat_map(|p| &p.marks)
+        .filter(|m| !m.label.is_empty())
+    {
+        if !names.contains(&mark.label.as_str()) {
+            names.push(&mark.label);
+        }
+    }
+    match names.iter().position(|n| *n == label) {
+        None | Some(0) => MARK,
+        Some(k) => CATEGORIES[(k + 2) % CATEGORIES.len()],
+    }
+}
+
 /// A line of the legend: a name and how it is drawn.
 struct Entry {
     name: String,
@@ -184,7 +203,7 @@ fn legend_entries(figure: &Figure, names: &[String]) -> Vec<Entry> {
             entries.push(Entry {
                 name: mark.label.clone(),
                 stroke: Stroke::Dashed,
-                ink: MARK,
+                ink: ink_of_mark(figure, &mark.label),
             });
         }
     }
@@ -333,7 +352,7 @@ fn draw_panel(
             &y_scale,
         )?;
     }
-    draw_marks(canvas, panel, &x_scale, &y_scale)?;
+    draw_marks(canvas, figure, panel, &x_scale, &y_scale)?;
     Ok([x_scale, y_scale])
 }
 
@@ -445,7 +464,7 @@ fn draw_series(canvas: &Canvas, series: &Series, ink: Rgb, thick: f64, x: &Scale
 }
 
 /// Reference lines; their names stand in the legend, where no curve runs through them.
-fn draw_marks(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale) -> Result<(), Diagnostic> {
+fn draw_marks(canvas: &Canvas, figure: &Figure, panel: &Panel, x: &Scale, y: &Scale) -> Result<(), Diagnostic> {
     for mark in &panel.marks {
         let scale = if mark.horizontal { y } else { x };
         if !(scale.data[0]..=scale.data[1]).contains(&mark.at) {
@@ -457,7 +476,7 @@ fn draw_marks(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale) -> Result<()
         } else {
             [[at, y.pixels[0]], [at, y.pixels[1]]]
         };
-        canvas.dashes(&ends, MARK, 1.2)?;
+        canvas.dashes(&ends, ink_of_mark(figure, &mark.label), 1.2)?;
     }
     Ok(())
 }

@@ -32,8 +32,8 @@ pub use files::sha256;
 pub(super) use files::{resolved, shown, with_cause, write_whole};
 pub use names::remove_run;
 pub use open::{
-    check_whole, has_checkpoint, has_work, inspect, interrupted, not_a_sweep, open_complete, open_ended, open_file,
-    open_played, open_policies,
+    OF_THIS_NAME, check_whole, has_checkpoint, has_work, inspect, interrupted, not_a_sweep, open_complete, open_ended,
+    open_file, open_played, open_policies,
 };
 
 use crate::diag::Diagnostic;

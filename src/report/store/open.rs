@@ -189,6 +189,9 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
     })
 }
 
+/// How the note begins that names a run which did not come to its end, where its name is given.
+pub const OF_THIS_NAME: &str = "a run of this name";
+
 /// Says of a directory that is no run which run of its name stands beside it: one that was interrupted, or that failed.
 fn of_this_name(directory: &Path, error: Diagnostic) -> Diagnostic {
     let usual = "give the directory that `econc solve` or `econc train` named at its end";
@@ -213,7 +216,7 @@ fn of_this_name(directory: &Path, error: Diagnostic) -> Diagnostic {
     let Some(((manifest, status), path)) = found.max_by_key(|((_, s), p)| (rank(s), p.clone())) else {
         return error.hint(usual);
     };
-    let error = error.note(format!("a run of this name is {status}: {}", shown(&path)));
+    let error = error.note(format!("{OF_THIS_NAME} is {status}: {}", shown(&path)));
     match status {
         Status::Interrupted if !manifest.action.is_empty() => error.hint(format!(
             "go on with it: econc {} --resume {}",

@@ -82,8 +82,10 @@ fn numbers_under_the_pointer_are_those_of_the_tables() {
 
 /// Rows of a table of a run, without the heading, and where each column is.
 fn rows(csv: &str) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut all = csv.lines().map(|l| l.split(',').map(String::from).collect::<Vec<_>>());
-    (all.next().expect("a heading"), all.collect())
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let words = |r: &csv::StringRecord| r.iter().map(String::from).collect::<Vec<_>>();
+    let heading = words(reader.headers().expect("a heading"));
+    (heading, reader.records().map(|r| words(&r.expect("a row"))).collect())
 }
 
 fn column(csv: &str, name: &str, keep: &dyn Fn(&[String]) -> bool) -> Vec<f64> {

@@ -109,9 +109,9 @@ fn outcomes(model: &Model, solution: Solution, seed: u64, content: &mut Content)
 }
 
 /// Histories of the responses in a report, their periods, and those before they count: enough to draw a mean and a band.
-const HISTORIES: usize = 64;
+const HISTORIES: usize = 40;
 const PERIODS: usize = 40;
-const BURN_IN: usize = 300;
+const BURN_IN: usize = 200;
 
 /// Whether the report shows impulse responses: of what is certified and goes on for ever, where a history takes no population.
 fn responds(model: &Model, solved: &Solved) -> bool {

@@ -3,7 +3,7 @@
 use crate::diag::source::Sources;
 use crate::diag::{self, Diagnostic};
 use crate::limits;
-use crate::report::store::open_file;
+use crate::report::store::{OF_THIS_NAME, inspect, open_file};
 use std::io::Read;
 use std::path::Path;
 
@@ -92,6 +92,12 @@ fn unreadable(path: &Path, name: &str, e: &std::io::Error) -> Diagnostic {
         } else {
             error
         };
+    }
+    // A run of this name that did not come to its end is what is meant.
+    if let Err(d) = inspect(path)
+        && d.notes.iter().any(|n| n.starts_with(OF_THIS_NAME))
+    {
+        return d;
     }
     let error = error.note("there is no such file");
     match neighbour(path) {

@@ -1,10 +1,10 @@
 //! Two runs in pictures: policies over one another with their difference, responses, first simulated worlds, learning curves; and the
 //! numbers of the pictures as tables.
 
-use super::compared::Side;
 use super::content::{NamedPicture, NamedTable};
 use super::number;
 use super::plot::{self, Figure, Panel, Picture, Series, Stroke};
+use super::side::Side;
 use super::solved::stem_of;
 use super::table::{Table, Values};
 use super::trained::benchmarks;

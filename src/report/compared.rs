@@ -4,6 +4,7 @@
 use super::beside::{self, Beside};
 use super::content::{Content, NamedTable, with_unit};
 use super::number;
+use super::side::Side;
 use super::table::{Table, Values};
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
@@ -26,32 +27,6 @@ pub const TABLES: &[(&str, &[&str])] = &[
     ("variance", &["variable"]),
     ("seeds", &["seed"]),
 ];
-
-/// What one run is, and has to show.
-#[derive(Clone, Debug, Default)]
-pub struct Side {
-    /// Its directory.
-    pub place: String,
-    /// What it was asked, pairs of name and value, in order.
-    pub asked: Vec<(String, String)>,
-    /// Its tables, pairs of file (without `.csv`) and text.
-    pub tables: Vec<(String, String)>,
-    /// Its solution, if it has one.
-    pub solution: Option<Arc<Solution>>,
-    /// What was measured while it was trained, one entry per seed and agent.
-    pub measured: Vec<Measured>,
-}
-
-/// What was measured of one seed on the way.
-#[derive(Clone, Debug, Default)]
-pub struct Measured {
-    /// The agent, where several learned; else empty.
-    pub agent: String,
-    /// The seed.
-    pub seed: u64,
-    /// Its table as text.
-    pub table: String,
-}
 
 /// A number that both runs have.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,17 +55,6 @@ pub struct Distance {
     pub places: usize,
 }
 
-impl Side {
-    /// The last name of its directory.
-    fn name(&self) -> &str {
-        self.place
-            .trim_end_matches(['/', '\\'])
-            .rsplit(['/', '\\'])
-            .next()
-            .unwrap_or(&self.place)
-    }
-}
-
 /// Two runs as content: tables `asked`, `numbers` and `distances`; pictures of policies, responses, paths and learning curves, with the tables
 /// of their numbers.
 ///
@@ -113,7 +77,7 @@ pub fn of_two(first: &Side, second: &Side) -> Result<Content, Diagnostic> {
     let more = beside::of_tables(first, second);
     shown.pictures.extend(more.pictures);
     shown.tables.extend(more.tables);
-    if numbers.is_empty() && distances.is_empty() {
+    if numbers.is_empty() && distances.is_empty() && shown.pictures.is_empty() {
         return Err(Diagnostic::error("E0954", "the runs have no number in common")
             .note(format!("{} and {}", first.place, second.place))
             .hint("name two runs that did the same: two of solve, of simulate, of irf, of train, of verify"));

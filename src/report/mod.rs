@@ -25,6 +25,7 @@ pub mod profile;
 pub mod responses;
 pub mod sessions;
 mod shown;
+pub mod side;
 pub mod simulated;
 pub mod solved;
 pub mod store;

@@ -29,7 +29,7 @@ pub(super) fn by_night(ink: Rgb) -> Rgb {
     // Light and dark exchanged, the hue kept, a little brighter.
     let turned = [ink.0, ink.1, ink.2].map(|x| 0.93 * 255.0 - 0.86 * f64::from(x));
     let grey = 2.0 * (0.213 * turned[0] + 0.715 * turned[1] + 0.072 * turned[2]);
-    let [r, g, b] = turned.map(|x| ((grey - x).clamp(0.0, 255.0) * 1.15).min(255.0).round() as u8);
+    let [r, g, b] = turned.map(|x| ((grey - x).clamp(0.0, 255.0) * 1.15).min(255.0).floor() as u8);
     Rgb(r, g, b)
 }
 

@@ -83,7 +83,7 @@ fn a_function_of_two_states_is_also_a_heat_map() {
     assert!(svg.contains("capital of the other sector (h)"));
     // One path a colour; every cell is covered, and where there is no number, too.
     assert!(svg.matches("<path style=").count() > 50 && svg.contains("fill:#d9dce0"));
-    assert!(svg.len() < 60_000, "{}", svg.len());
+    assert!(svg.len() < 70_000, "{}", svg.len());
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn every_colour_is_seen_by_day_and_at_night_and_neighbours_are_told_apart() {
     let ramp: Vec<Rgb> = (0..5)
         .map(|i| by_night(super::lines::ramp(f64::from(i) / 4.0)))
         .collect();
-    assert!(ramp.windows(2).all(|p| apart(p[0], p[1]) > 45.0), "{ramp:?}");
+    assert!(ramp.windows(2).all(|p| apart(p[0], p[1]) > 40.0), "{ramp:?}");
     let night = CATEGORIES.map(by_night);
     for (i, c) in night.iter().enumerate() {
         assert!(contrast(numbers(*c), paper) >= 3.0, "{c:?}");

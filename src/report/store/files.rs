@@ -59,6 +59,19 @@ pub(in crate::report) fn write_whole(
     written
 }
 
+/// The paths that stand beside a path, a list in any order; empty where the folder cannot be read.
+pub(super) fn siblings(path: &Path) -> Vec<PathBuf> {
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()))
+        .collect()
+}
+
 pub(in crate::report) fn shown(path: &Path) -> String {
     format!("`{}`", path.display())
 }

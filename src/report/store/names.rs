@@ -1,6 +1,6 @@
 //! Names of directories beside the final place: numbers, processes, what was left by runs that ended.
 
-use super::files::{beside, cannot_create};
+use super::files::{beside, cannot_create, siblings};
 use super::open::is_locked;
 use super::replace::is_only_a_run;
 use super::{BEGINNING, FAILED, PARTIAL, WRITING};
@@ -38,19 +38,6 @@ pub(super) fn remove_unfinished(directory: &Path) {
             remove_unfinished(&path);
         }
     }
-}
-
-/// The paths that stand beside a path, a list in any order; empty where the folder cannot be read.
-pub(super) fn siblings(path: &Path) -> Vec<PathBuf> {
-    let parent = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::read_dir(parent)
-        .into_iter()
-        .flatten()
-        .filter_map(|e| Some(e.ok()?.path()))
-        .collect()
 }
 
 /// Makes `target.beginning-PID` (with a further number if a dead process of that number left one).

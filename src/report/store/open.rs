@@ -1,7 +1,6 @@
 //! Runs that are read: complete ones, those with policies, interrupted ones; nothing is believed that was not written so.
 
-use super::files::{sha256, shown, unreadable};
-use super::names::siblings;
+use super::files::{sha256, shown, siblings, unreadable};
 use super::{
     BEGINNING, CHECKPOINT, CompleteRun, FAILED, FORMAT, LARGEST_MANIFEST, LOCK, MANIFEST, Manifest, PARTIAL, SEAL,
     SWEEP, Status, WORK,

@@ -1,7 +1,7 @@
 //! The end of a run: its manifest, its name, and what it takes the place of.
 
-use super::files::{beside, cannot_publish, cannot_write, for_others, sha256, shown, taken, write_whole};
-use super::names::{next_number, number_of, numbered, siblings};
+use super::files::{beside, cannot_publish, cannot_write, for_others, sha256, shown, siblings, taken, write_whole};
+use super::names::{next_number, number_of, numbered};
 use super::open::{check_files, checkpoints, inspect, stem};
 use super::replace::{check_free, is_only_a_run};
 use super::{

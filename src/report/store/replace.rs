@@ -3,8 +3,7 @@
 //! What stands at the place of a run is replaced when it is a run of econc and holds nothing but the files of that run: one
 //! file of somebody else, or a run of its own inside, and it stays.
 
-use super::files::{busy, for_others, sha256, shown, taken, unreadable};
-use super::names::siblings;
+use super::files::{busy, for_others, sha256, shown, siblings, taken, unreadable};
 use super::open::{inspect, is_locked};
 use super::{CHECKPOINT, LOCK, LOGS, MANIFEST, MANIFEST_JSON, Manifest, PARTIAL, Status, WORK, WRITING};
 use crate::diag::Diagnostic;

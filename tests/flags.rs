@@ -66,6 +66,28 @@ agent h[continuum] {
 }
 ";
 
+/// Members who save, and a productivity that moves.
+const TOWN: &str = "param A = 1 in (0, inf)
+param size = 0.01
+agent h[continuum] {
+  shock z ~ markov([0.6, 1.4], [[0.8, 0.2], [0.2, 0.8]])
+  state k in [0, inf), start 5
+  let cash = (1 + r) * k + w * z
+  action k_next in [0, cash)
+  k' = k_next
+  observe k, z
+  reward log(cash - k_next)
+  discount 0.95
+}
+market m {
+  price r = 0.36 * A * mean(h.k)^(-0.64) - 0.08
+  price w = 0.64 * A * mean(h.k)^0.36
+}
+solve { grid.k = double_log(60) }
+scenario boom { path A = 1 + size * 0.6^t; periods 100 }
+scenario bust { path A = 1 - size * 0.6^t; periods 100 }
+";
+
 /// Runs that the cases read, made once.
 const RUNS: &[&str] = &[
     "solve saver.econ --out saved",
@@ -120,6 +142,38 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "force",
         "steady_state saver.econ --out saved",
         "--force",
+    ),
+    ("transition", "scenario", "transition town.econ", "--scenario boom"),
+    (
+        "transition",
+        "periods",
+        "transition town.econ --scenario boom",
+        "--periods 90",
+    ),
+    (
+        "transition",
+        "set",
+        "transition town.econ --scenario boom",
+        "--set size=0.02",
+    ),
+    ("transition", "seed", "transition town.econ --scenario boom", "--seed 2"),
+    (
+        "transition",
+        "out",
+        "transition town.econ --scenario boom",
+        "--out here",
+    ),
+    (
+        "transition",
+        "force",
+        "transition town.econ --scenario boom --out saved",
+        "--force",
+    ),
+    (
+        "transition",
+        "plot",
+        "transition town.econ --scenario boom --out here",
+        "--plot",
     ),
     ("simulate", "policy", "simulate saver.econ", "--policy saved"),
     ("simulate", "scenario", "simulate saver.econ", "--scenario forced"),
@@ -509,6 +563,7 @@ fn every_option_changes_what_comes_out_or_is_refused() {
     put("market.econ", MARKET);
     put("machine.econ", MACHINE);
     put("crowd.econ", CROWD);
+    put("town.econ", TOWN);
     let hidden = MACHINE
         .replace("  observe x\n", "  observe y\n")
         .replace(" taste gumbel(1)", "");

@@ -58,5 +58,6 @@ mod texts;
 mod thin;
 mod together;
 mod training_faults;
+mod transition;
 mod tune;
 mod worlds;

@@ -97,6 +97,7 @@ fn no_line_is_wider_than_the_screen_and_none_is_cut() {
             "solve",
             "simulate",
             "irf",
+            "transition",
             "compare",
             "train",
             "tune",

@@ -362,7 +362,10 @@ impl Checker<'_> {
         Some(())
     }
 
-    fn scenario_path(&mut self, s: &mut Scenario, target: &ast::Path, value: &Expr, _span: Span) -> Option<()> {
+    fn scenario_path(&mut self, s: &mut Scenario, target: &ast::Path, value: &Expr, span: Span) -> Option<()> {
+        if let Some(p) = self.moved_param(target) {
+            return self.param_path(s, p, target, value, span);
+        }
         let (t, shape, scope, at) = self.target(target)?;
         self.about_all(&at, target, "path")?;
         if let Target::State(_) = t {
@@ -380,6 +383,43 @@ impl Checker<'_> {
         let v = v?;
         let node = self.scripted(t, v, &shape, value.span)?;
         s.paths.push((t, node));
+        Some(())
+    }
+
+    /// The parameter that a path moves, if it is one.
+    fn moved_param(&self, target: &ast::Path) -> Option<usize> {
+        let words: Vec<&str> = target.segments.iter().map(|s| s.name.text.as_str()).collect();
+        let plain = target.segments.iter().all(|s| s.index.is_empty());
+        let dotted = words.join(".");
+        let is = |p: &model::Param| p.name == dotted || words.len() == 1 && p.name.rsplit('.').next() == Some(&dotted);
+        // What is called the same in the outermost block is meant first.
+        let id = self.blocks[0].names.get(&dotted).copied();
+        let other = id.is_some_and(|id| !matches!(self.entities[id].decl, Decl::Param { .. }));
+        (plain && !other)
+            .then(|| self.model.params.iter().position(is))
+            .flatten()
+    }
+
+    /// A parameter that moves along a path.
+    fn param_path(&mut self, s: &mut Scenario, p: usize, target: &ast::Path, value: &Expr, span: Span) -> Option<()> {
+        let name = target.segments[target.segments.len() - 1].name.text.clone();
+        if self.model.params[p].input.is_none() {
+            self.report(errors::scenario_param_fixed(&name, span, self.model.params[p].span));
+            return None;
+        }
+        if s.params.iter().any(|x| x.0 == p) || s.numbers.iter().any(|x| x.0 == p) {
+            self.report(errors::scenario_target(
+                &name,
+                "`param` gives it a number here already",
+                span,
+            ));
+            return None;
+        }
+        let v = self.scripted_param(&s.name.clone(), &name, false, value)?;
+        let node = self.numeric(v, value.span)?;
+        let range = self.b.node(node).domain;
+        self.scenario_param_fits(p, value, range)?;
+        s.moves.push((p, node));
         Some(())
     }
 

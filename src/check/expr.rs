@@ -88,6 +88,7 @@ impl Checker<'_> {
             ast::ScenarioItem::Param { name, drawn, value, .. } if name.text == short(param) => {
                 Some(!drawn && super::overrides::is_number(value))
             }
+            ast::ScenarioItem::Path { target, .. } if last_of(target) == Some(short(param)) => Some(false),
             _ => None,
         });
         own.all(|number| number)
@@ -99,6 +100,7 @@ impl Checker<'_> {
         let items = self.scenario_stmts.iter().flat_map(|(_, items, _)| items);
         items.into_iter().find_map(|item| match item {
             ast::ScenarioItem::Param { name, span, .. } if name.text == own => Some(*span),
+            ast::ScenarioItem::Path { target, span, .. } if last_of(target) == Some(own) => Some(*span),
             _ => None,
         })
     }
@@ -778,6 +780,11 @@ impl Checker<'_> {
 }
 
 /// The last word of a dotted name.
+fn last_of(path: &ast::Path) -> Option<&str> {
+    path.segments.last().map(|s| s.name.text.as_str())
+}
+
+/// The last part of a dotted name.
 fn short(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }

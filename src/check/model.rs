@@ -419,6 +419,9 @@ pub struct Scenario {
     /// [`Model::params`], value) per parameter: the file has to be read with them before the scenario is played.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<(usize, f64)>,
+    /// Paths of parameters, one pair (number in [`Model::params`], node that may read `t`) per parameter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<(usize, NodeId)>,
     /// Where it stands.
     pub span: Span,
 }
@@ -656,7 +659,7 @@ impl Model {
         for s in &mut self.scenarios {
             s.starts.iter_mut().chain(&mut s.paths).for_each(|(_, n)| go(n));
             s.forces.iter_mut().for_each(|f| go(&mut f.value));
-            s.params.iter_mut().for_each(|(_, n)| go(n));
+            s.params.iter_mut().chain(&mut s.moves).for_each(|(_, n)| go(n));
         }
         self.names.iter_mut().for_each(|n| go(&mut n.node));
     }

@@ -255,13 +255,15 @@ impl Checker<'_> {
         let mut range = Interval::point(value);
         for (scenario, items, _) in self.scenario_stmts.clone() {
             for item in items {
-                if let ast::ScenarioItem::Param {
-                    name: n,
-                    value: e,
-                    drawn,
-                    ..
-                } = item
-                    && n.text == name
+                let (n, drawn, e) = match item {
+                    ast::ScenarioItem::Param { name, drawn, value, .. } => (name.text, drawn, value),
+                    ast::ScenarioItem::Path { target, value, .. } => match target.segments.last() {
+                        Some(last) => (last.name.text.clone(), false, value),
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                if n == name
                     && let Some(v) = self.scripted_param(&scenario.text, name, drawn, &e)
                 {
                     range = range.hull(self.b.node(v.node).domain);

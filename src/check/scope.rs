@@ -51,10 +51,16 @@ impl Checker<'_> {
     fn scenario_parameters(&mut self, stmt: &Stmt) {
         if let StmtKind::Scenario { items, .. } = &stmt.kind {
             for item in items {
-                if let ast::ScenarioItem::Param { name, .. } = item
-                    && !self.scenario_numbers.contains(&name.text)
-                {
-                    self.scenario_params.insert(name.text.clone());
+                match item {
+                    ast::ScenarioItem::Param { name, .. } if !self.scenario_numbers.contains(&name.text) => {
+                        self.scenario_params.insert(name.text.clone());
+                    }
+                    // What is no parameter is not looked up there.
+                    ast::ScenarioItem::Path { target, .. } => {
+                        self.scenario_params
+                            .extend(target.segments.last().map(|s| s.name.text.clone()));
+                    }
+                    _ => {}
                 }
             }
         }

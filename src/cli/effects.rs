@@ -14,6 +14,7 @@ const READ: &[(&str, &[&str])] = &[
     ("explain", &[]),
     ("solve", &["set", "seed", "threads", "out", "force", "plot"]),
     ("steady_state", &["set", "threads", "out", "force"]),
+    ("transition", &["set", "seed", "threads", "out", "force", "plot"]),
     ("simulate", &["set", "seed", "threads", "out", "force", "plot"]),
     ("irf", &["set", "seed", "threads", "out", "force", "plot"]),
     ("train", &["set", "seed", "threads", "out", "force", "plot"]),
@@ -102,7 +103,7 @@ pub(super) fn settings_read(
     unread: &[(&str, &str)],
 ) -> Result<(), Diagnostic> {
     let blocks: &[&str] = match command {
-        "solve" | "steady_state" | "irf" => &["solve"],
+        "solve" | "steady_state" | "irf" | "transition" => &["solve"],
         "train" | "tune" => &["train"],
         "verify" => &["solve", "train", "verify"],
         "simulate" => &[],

@@ -187,6 +187,7 @@ fn main_table(run: &CompleteRun) -> Option<&'static str> {
     match run.manifest.action.as_str() {
         "simulate" if has("series.csv") => Some("series"),
         "irf" => Some("irf"),
+        "transition" if has("path.csv") => Some("path"),
         "steady_state" if has("steady_state.csv") => Some("steady_state"),
         _ if has("sweep.csv") => Some("sweep"),
         _ => None,

@@ -58,6 +58,7 @@ mod templates;
 mod threads;
 mod train;
 mod training;
+mod transition;
 mod tune;
 mod tuning;
 mod verify;
@@ -88,6 +89,7 @@ use std::sync::OnceLock;
         econc solve my_model.econ --set beta=0.98\n  \
         econc steady_state my_model.econ     where it rests without shocks\n  \
         econc irf my_model.econ              impulse responses\n  \
+        econc transition my_model.econ --scenario reform   from one rest to the next\n  \
         econc train my_model.econ --seeds 1..5   agents that learn it\n  \
         econc tune my_model.econ --trials 27     search over the options of a learner\n  \
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
@@ -113,6 +115,7 @@ enum Command {
     Solve(solve::Arguments),
     #[command(name = "steady_state")]
     SteadyState(steady_state::Arguments),
+    Transition(transition::Arguments),
     Simulate(simulate::Arguments),
     Irf(irf::Arguments),
     Train(train::Arguments),
@@ -439,6 +442,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
         Command::SteadyState(arguments) => steady_state::run(arguments, &cli.globals, screen),
+        Command::Transition(arguments) => transition::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
         Command::Irf(arguments) => irf::run(arguments, &cli.globals, screen),
         Command::Train(arguments) => train::run(arguments, &cli.globals, screen),

@@ -21,6 +21,7 @@ macro_rules! templates {
 templates! {
     "acrobot"
     "aiyagari"
+    "aiyagari_transition"
     "bank_run"
     "bertrand"
     "brock_mirman"

@@ -12,6 +12,7 @@ mod idle;
 mod one;
 mod reach;
 mod several;
+pub mod transition;
 mod unclear;
 mod work;
 

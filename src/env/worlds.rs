@@ -28,7 +28,8 @@ use crate::diag::Diagnostic;
 use crate::graph::{Graph, InputId, NodeId};
 use crate::num::random::Key;
 use actions::bound_nodes;
-use script::{forced, read_with_its_numbers, unknown_scenario};
+pub(crate) use script::unknown_scenario;
+use script::{forced, read_with_its_numbers};
 use std::sync::Arc;
 
 /// Streams of random numbers, one family per purpose.
@@ -246,6 +247,7 @@ impl Worlds {
         };
         if let Some(s) = &scenario {
             read_with_its_numbers(model, s)?;
+            script::moves_no_parameter(model, s)?;
         }
         no_entry_value(model, watched)?;
         let (mut model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);

@@ -34,5 +34,6 @@ pub mod table;
 pub mod tensorboard;
 pub mod text;
 pub mod trained;
+pub mod transition;
 pub mod tuned;
 pub mod verdict;

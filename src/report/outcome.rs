@@ -400,7 +400,7 @@ fn trusted(c: &Certificate) -> Option<Check> {
 }
 
 /// A proof in the economy as a row.
-fn proof(p: &ProofRow) -> Check {
+pub(super) fn proof(p: &ProofRow) -> Check {
     let show = |x: f64| match p.scale {
         Scale::Log => format!("10^{x:.2}"),
         Scale::Share => format!("{} %", number::compact(100.0 * x)),

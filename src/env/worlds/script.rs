@@ -276,7 +276,26 @@ pub(super) fn read_with_its_numbers(model: &Model, scenario: &Scenario) -> Resul
     )))
 }
 
-pub(super) fn unknown_scenario(model: &Model, name: &str) -> Diagnostic {
+/// Errs where a scenario moves a parameter along a path: policies are those of parameters that stay.
+///
+/// # Errors
+/// E0862.
+pub(super) fn moves_no_parameter(model: &Model, scenario: &Scenario) -> Result<(), Diagnostic> {
+    let Some((p, _)) = scenario.moves.first() else {
+        return Ok(());
+    };
+    let (name, param) = (&scenario.name, &model.params[*p].name);
+    Err(Diagnostic::error(
+        "E0862",
+        format!("scenario `{name}` moves the parameter `{param}`, which no world here follows"),
+    )
+    .at(scenario.span, "a path of a parameter")
+    .note("whoever decides knows such a path beforehand, so that policies differ from period to period")
+    .hint(format!("econc transition FILE --scenario {name}")))
+}
+
+/// The message about a scenario that the model has not.
+pub(crate) fn unknown_scenario(model: &Model, name: &str) -> Diagnostic {
     let known: Vec<&str> = model.scenarios.iter().map(|s| s.name.as_str()).collect();
     let d = Diagnostic::error("E0812", format!("the model has no scenario `{name}`"));
     match crate::diag::suggest::did_you_mean(name, known.iter().copied()) {

@@ -128,6 +128,44 @@ impl Held {
         Ok((model, conditions))
     }
 
+    /// Averages what `of` is for each member, too, whether anybody reads it or not.
+    pub fn average(&mut self, name: &str, of: NodeId) {
+        let param = self.model.params.len();
+        self.model.params.push(Param {
+            name: name.to_string(),
+            values: vec![0.0],
+            shape: Vec::new(),
+            node: of,
+            input: None,
+            unit: String::new(),
+            doc: String::new(),
+            span: self.model.agents[self.agent].span,
+        });
+        self.numbers.push(Number {
+            name: name.to_string(),
+            kind: Kind::Mean { of, when: None },
+            implied: of,
+            range: Interval::all(),
+            start: 0.0,
+            param,
+            matters: false,
+        });
+    }
+
+    /// Holds a parameter of the file, too: a state of nobody that stays where it is.
+    pub fn hold_parameter(&mut self, param: usize) {
+        let own = &self.model.params[param];
+        self.numbers.push(Number {
+            name: own.name.clone(),
+            kind: Kind::State { law: own.node },
+            implied: own.node,
+            range: Interval::all(),
+            start: own.values.first().copied().unwrap_or(f64::NAN),
+            param,
+            matters: false,
+        });
+    }
+
     /// What nodes are where held numbers have these values, one number per node; not a number where one reads a member's.
     ///
     /// # Errors

@@ -249,6 +249,38 @@ impl<'h> Household<'h> {
             .ok_or_else(|| Diagnostic::error("E0990", "the members' problem was not solved"))
     }
 
+    /// Where the problem last stood, with whether an endogenous grid led there; `None` where neither it nor time iteration fits.
+    ///
+    /// # Errors
+    /// Those of [`Carried::of`].
+    pub(super) fn standing(&self) -> Result<Option<(Carried, bool)>, Diagnostic> {
+        let structure = Structure::of(self.decision.spec());
+        match (&self.carried, &self.solution) {
+            (Some(carried), _) => Ok(Some((carried.clone(), true))),
+            (None, Some(solution)) if TimeIteration.fits(&structure).is_ok() => {
+                Ok(Some((Carried::of(&self.decision, solution)?, false)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// How members move under a policy (`[action]`, state node x joint shock) at the problem's numbers, and the watched nodes expected at
+    /// every place, `[watched][place]`.
+    ///
+    /// # Errors
+    /// E0903 where something is not a number.
+    pub(super) fn under(&mut self, policy: &[Vec<f64>]) -> Result<(Flow, Vec<Vec<f64>>), Diagnostic> {
+        if let Some(solution) = &mut self.solution {
+            solution.policy = policy.to_vec();
+        }
+        self.flow()
+    }
+
+    /// Which watched node each mean averages, and which says among whom; one per held number.
+    pub(super) fn averages(&self) -> &[Option<(usize, Option<usize>)>] {
+        &self.averaged
+    }
+
     /// Solves, from where the problem last stood; `whole` with the value.
     fn solve(&mut self, whole: bool, progress: &mut dyn Watch) -> Result<(), Diagnostic> {
         let structure = Structure::of(self.decision.spec());

@@ -2,7 +2,7 @@
 //!
 //! `held.rs` says what members take as given and holds it; `household.rs` solves the problem of one at held numbers and brings the
 //! distribution to rest ([`histogram`], `flow.rs`; `classes.rs` says in which states of the chains); `stationary.rs` is the method, which finds the numbers at which all conditions hold
-//! (`search.rs`).
+//! (`search.rs`). `transition/` is what happens between two such equilibria.
 
 mod classes;
 mod flow;
@@ -13,3 +13,4 @@ pub mod perceived;
 pub mod population;
 mod search;
 pub mod stationary;
+pub mod transition;

@@ -303,7 +303,7 @@ fn size(held: &Held, values: &[f64]) -> Result<Option<f64>, Diagnostic> {
 }
 
 /// Prices and aggregates with what they are, and what markets define.
-fn prices(economy: &Economy, held: &Held, values: &[f64]) -> Result<Vec<(String, f64)>, Diagnostic> {
+pub(super) fn prices(economy: &Economy, held: &Held, values: &[f64]) -> Result<Vec<(String, f64)>, Diagnostic> {
     let mut out: Vec<(String, f64)> = Vec::new();
     let names = economy.model.names.iter().filter(|n| {
         let kind = n.kind.as_str();

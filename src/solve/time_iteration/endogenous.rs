@@ -86,6 +86,7 @@ impl EndogenousGrid {
 }
 
 /// The states from which those of a grid come, shock by shock.
+#[derive(Clone)]
 pub(super) struct Origins {
     /// Next states: the nodes of the grid.
     to: Vec<f64>,

@@ -11,6 +11,7 @@
 //! The value is that of the policy found ([`PolicyOperator`]).
 
 mod block;
+pub(super) mod dated;
 mod endogenous;
 pub(super) mod origin;
 mod room;

@@ -21,6 +21,9 @@ mod spread;
 mod stationary;
 mod taker;
 mod together;
+pub mod transition;
+#[cfg(test)]
+mod transition_tests;
 mod trial;
 mod vacuity;
 

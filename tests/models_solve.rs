@@ -76,6 +76,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("continua.rs", &["aiyagari", "huggett"]),
     ("entry.rs", &["hopenhayn"]),
     ("perceived.rs", &["krusell_smith"]),
+    ("transition.rs", &["aiyagari_transition"]),
     ("models_solve.rs", &["producers"]),
 ];
 

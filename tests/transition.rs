@@ -1,5 +1,6 @@
 //! Transitions through the command: against numbers of sequence-jacobian, against what must hold of any path, and bad input.
 
+use crate::common::expected;
 use crate::common::{econc, model, said, scratch};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +34,7 @@ scenario short { path A = 1 + size * 0.8^t; periods 12 }
 scenario for_ever { path A = 1 + 0.001 * t }
 scenario slow { path A = 1 + size * 0.99^t; periods 100 }
 scenario nothing { periods 50 }
-scenario placed { start household[i].k = 3; periods 50 }
+scenario placed { start household.k = 3; periods 50 }
 scenario thirst { path patience = 0.95 + 0.01 * 0.8^t }
 scenario waste { param A = 0.05 }
 ";
@@ -98,6 +99,10 @@ fn responses_are_those_of_sequence_jacobian() {
             &format!("run{size}"),
         )
     });
+    for row in expected::of_model("aiyagari_transition") {
+        let rest = up[&row.what].last().copied().unwrap_or(f64::NAN);
+        assert!(row.met(rest), "{}: {rest}", row.what);
+    }
     let slope = |name: &str, t: usize| 1e-4 * (up[name][t] - down[name][t]) / 0.002;
     for (name, late, number) in [("factors.K", 1, 0), ("factors.r", 0, 1), ("mean(household.c)", 0, 2)] {
         let published = |row: &(usize, f64, f64, f64)| [row.1, row.2, row.3][number];

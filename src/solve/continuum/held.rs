@@ -223,7 +223,10 @@ fn alone(economy: &Economy) -> Result<usize, String> {
     if let Some(s) = model.states.iter().find(|s| s.owner.is_some_and(|o| o != *agent)) {
         return Err(format!("`{}` belongs to others than those who decide", s.name));
     }
-    if model.time.is_some() {
+    // A scenario may read the date.
+    let matter = pays(model).into_iter().chain(model.prices.iter().map(|p| p.node));
+    let dated = |i: &InputId| model.graph.inputs[i.0 as usize].kind == InputKind::Time;
+    if model.graph.below(matter).through_roots().inputs().iter().any(dated) {
         return Err("something depends on the date".into());
     }
     if let Some(s) = model.states.iter().find(|s| s.owner.is_some() && s.domain.integer) {

@@ -50,7 +50,7 @@ pub(super) struct Walked {
     pub(super) policies: Vec<Vec<Vec<f64>>>,
     /// Where they are after the last period.
     pub(super) last: Vec<f64>,
-    /// How states are distributed, `[period][state]`; empty unless asked for.
+    /// How states are distributed, `[period][state]`.
     pub(super) spreads: Vec<Vec<Spread>>,
     /// Most mass at the top of states whose end the solver chose, or beyond.
     pub(super) top: f64,
@@ -93,13 +93,12 @@ impl Course<'_> {
         out
     }
 
-    /// Walks a path: back for what members do, on for where they are.
+    /// What members do in each period, from the last one back, `[period][action]` and then state node x joint shock.
     ///
     /// # Errors
-    /// Those of the members' problem; E0903 where a condition is not a number.
-    pub(super) fn walk(&mut self, x: &[f64], whole: bool) -> Result<Walked, Diagnostic> {
-        let n = self.unknown.len();
-        let periods = x.len() / n.max(1);
+    /// Those of the members' problem.
+    pub(super) fn policies(&mut self, x: &[f64]) -> Result<Vec<Vec<Vec<f64>>>, Diagnostic> {
+        let periods = x.len() / self.unknown.len().max(1);
         let mut dated = self.end.dated.clone();
         let mut policies: Vec<Vec<Vec<f64>>> = Vec::with_capacity(periods);
         for t in (0..periods).rev() {
@@ -110,6 +109,16 @@ impl Course<'_> {
             policies.push(dated.policy.clone());
         }
         policies.reverse();
+        Ok(policies)
+    }
+
+    /// Walks a path: back for what members do, on for where they are.
+    ///
+    /// # Errors
+    /// Those of the members' problem; E0903 where a condition is not a number.
+    pub(super) fn walk(&mut self, x: &[f64]) -> Result<Walked, Diagnostic> {
+        let policies = self.policies(x)?;
+        let periods = policies.len();
         let mut out = Walked {
             left: Vec::with_capacity(x.len()),
             numbers: Vec::with_capacity(periods),
@@ -149,19 +158,17 @@ impl Course<'_> {
                     }
                 });
             }
-            if whole {
-                let decision = &self.household.decision;
-                let own = decision.spec().states.iter().enumerate();
-                let nodes = &self.household.nodes;
-                let spread = own.map(|(s, state)| {
-                    let low = flow.at_lowest(nodes, &out.last, s);
-                    Spread::of(&state.name, &nodes.marginal(&out.last, s).with_atom(low), low)
-                });
-                out.spreads.push(spread.collect());
-                let open = decision.open_ends.iter().filter(|e| e.2);
-                let top: f64 = open.map(|e| nodes.at_top(&out.last, e.0)).sum();
-                out.top = out.top.max(top + flow.beyond(&out.last));
-            }
+            let decision = &self.household.decision;
+            let own = decision.spec().states.iter().enumerate();
+            let nodes = &self.household.nodes;
+            let spread = own.map(|(s, state)| {
+                let low = flow.at_lowest(nodes, &out.last, s);
+                Spread::of(&state.name, &nodes.marginal(&out.last, s).with_atom(low), low)
+            });
+            out.spreads.push(spread.collect());
+            let open = decision.open_ends.iter().filter(|e| e.2);
+            let top: f64 = open.map(|e| nodes.at_top(&out.last, e.0)).sum();
+            out.top = out.top.max(top + flow.beyond(&out.last));
             out.last = self.moved(&flow, &out.last);
             out.numbers.push(now);
         }

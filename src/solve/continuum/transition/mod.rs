@@ -45,6 +45,8 @@ const ENOUGH: f64 = 1e-7;
 const STEPS: usize = 60;
 const HALVINGS: usize = 8;
 const MEMORY: usize = 6;
+/// The next step must be shorter by this factor.
+const SHORTER: f64 = 0.9;
 /// How far numbers of the last period may be from where they rest, as a share of the largest distance on the way, and beside it.
 const CLOSE: f64 = 1e-4;
 const BESIDE: f64 = 1e-7;
@@ -236,7 +238,7 @@ fn shifted(course: &mut Course, x: &[f64]) -> Vec<Option<Vec<Vec<Vec<f64>>>>> {
         let there: Vec<f64> = (x.iter().enumerate())
             .map(|(i, x)| if i % n == u { x + SHIFT * unit(*x) } else { *x })
             .collect();
-        course.walk(&there, false).ok().map(|w| w.policies)
+        course.policies(&there).ok()
     };
     (0..n).map(one).collect()
 }
@@ -544,20 +546,16 @@ fn closed(course: &mut Course, mut x: Vec<f64>, progress: &mut dyn Watch) -> Res
     };
     let weight: Vec<f64> = (0..x.len()).map(|i| 1.0 / units[i % n]).collect();
     let mut anderson = Anderson::new(MEMORY);
-    let mut walked = course.walk(&x, false);
-    let mut step = match &walked {
-        Ok(w) => newton.step(&w.left),
-        Err(_) => None,
-    };
+    let mut walked = course.walk(&x).map_err(|d| match d.code.as_str() {
+        "E0906" => d,
+        _ => lost(0, f64::NAN).note(format!("{}: {}", d.code, d.headline)),
+    })?;
+    let mut step = newton.step(&walked.left);
     for count in 0..STEPS {
-        let (Some(now), Ok(_)) = (&step, &walked) else {
-            return Err(match walked {
-                Err(d) if d.code == "E0906" => d,
-                Err(d) => lost(count, f64::NAN).note(format!("{}: {}", d.code, d.headline)),
-                Ok(_) => lost(count, f64::NAN),
-            });
+        let Some(now) = step else {
+            return Err(lost(count, f64::NAN));
         };
-        let left = size(now);
+        let left = size(&now);
         let report = Progress {
             iteration: count,
             of: STEPS,
@@ -567,39 +565,15 @@ fn closed(course: &mut Course, mut x: Vec<f64>, progress: &mut dyn Watch) -> Res
         if progress.report(report) == Control::Cancel {
             return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
         }
-        if left <= EXACT {
-            let walked = course.walk(&x, true)?;
-            return Ok(Closed {
-                x,
-                walked,
-                steps: count,
-                step: left,
-            });
-        }
-        // A mixture of the last steps first, then plain ones, ever shorter.
-        let image: Vec<f64> = x.iter().zip(now).map(|(x, s)| x + s).collect();
-        let mut tries = vec![anderson.next(&x, &image, &weight)];
-        tries.extend((0..HALVINGS).map(|h| {
-            let share = 0.5f64.powi(h as i32);
-            x.iter().zip(now).map(|(x, s)| x + share * s).collect()
-        }));
-        let mut better = None;
-        for (number, there) in tries.into_iter().enumerate() {
-            if number == 1 && there == image && count == 0 {
-                continue;
-            }
-            let w = course.walk(&there, false);
-            let next = w.as_ref().ok().and_then(|w| newton.step(&w.left));
-            if next.as_ref().is_some_and(|s| size(s) < 0.9 * left) {
-                better = Some((there, w, next));
-                break;
-            }
-            anderson.forget();
-        }
+        let better = match left <= EXACT {
+            true => None,
+            false => closer(course, &newton, (&x, &now), &mut anderson, &weight, &|s| {
+                size(s) < SHORTER * left
+            }),
+        };
         match better {
-            Some((there, w, next)) => (x, walked, step) = (there, w, next),
+            Some((there, w, next)) => (x, walked, step) = (there, w, Some(next)),
             None if left <= ENOUGH => {
-                let walked = course.walk(&x, true)?;
                 return Ok(Closed {
                     x,
                     walked,
@@ -611,6 +585,38 @@ fn closed(course: &mut Course, mut x: Vec<f64>, progress: &mut dyn Watch) -> Res
         }
     }
     Err(lost(STEPS, step.as_deref().map_or(f64::NAN, size)))
+}
+
+/// A path that is closer: a mixture of the last steps, or else a plain one, ever shorter. With it the step from there.
+fn closer(
+    course: &mut Course,
+    newton: &Steps,
+    (x, step): (&[f64], &[f64]),
+    anderson: &mut Anderson,
+    weight: &[f64],
+    fine: &dyn Fn(&[f64]) -> bool,
+) -> Option<(Vec<f64>, Walked, Vec<f64>)> {
+    let image: Vec<f64> = x.iter().zip(step).map(|(x, s)| x + s).collect();
+    let mixed = anderson.next(x, &image, weight);
+    let mut tries = vec![mixed];
+    for halved in 0..HALVINGS {
+        let share = 0.5f64.powi(halved as i32);
+        let there: Vec<f64> = x.iter().zip(step).map(|(x, s)| x + share * s).collect();
+        if tries[0] != there {
+            tries.push(there);
+        }
+    }
+    for there in tries {
+        let found = course.walk(&there).ok();
+        if let Some(walked) = found
+            && let Some(next) = newton.step(&walked.left)
+            && fine(&next)
+        {
+            return Some((there, walked, next));
+        }
+        anderson.forget();
+    }
+    None
 }
 
 fn lost(steps: usize, left: f64) -> Diagnostic {

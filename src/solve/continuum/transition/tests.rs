@@ -72,7 +72,7 @@ fn differs(text: &str) -> f64 {
         .map(|i| course.end.numbers[course.unknown[i % n]])
         .collect();
     // Nobody moves where nothing does.
-    let still = course.walk(&x, false).unwrap().left;
+    let still = course.walk(&x).unwrap().left;
     assert!(still.iter().all(|l| l.abs() < 1e-7), "{still:?}");
     let most = slopes.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
     let mut worst: f64 = 0.0;
@@ -81,7 +81,7 @@ fn differs(text: &str) -> f64 {
         let [up, down] = [by, -by].map(|by| {
             let mut there = x.clone();
             there[s] += by;
-            course.walk(&there, false).unwrap().left
+            course.walk(&there).unwrap().left
         });
         for t in 0..n * periods {
             let direct = (up[t] - down[t]) / (2.0 * by);

@@ -7,14 +7,14 @@ use std::path::Path;
 
 /// Uninsured households with two states of income, small.
 const SMALL: &str = "param A = 1 in (0, inf)
+param worn = 0.08 in (-1, 1)
 param size = 0.01
 param patience = 0.95 in (0, 1)
-param limit = 0
 agent household[continuum] {
   shock z ~ markov([low: 0.6, high: 1.4], [[0.8, 0.2], [0.2, 0.8]])
-  state k in [limit, inf), start 5
+  state k in [0, inf), start 5
   let cash = (1 + r) * k + w * z
-  action k_next in [limit, cash)
+  action k_next in [0, cash)
   let c = cash - k_next
   k' = k_next
   observe k, z
@@ -23,7 +23,7 @@ agent household[continuum] {
 }
 market factors {
   let K = mean(household.k)
-  price r = 0.36 * A * K^(-0.64) - 0.08
+  price r = 0.36 * A * K^(-0.64) - worn
   price w = 0.64 * A * K^0.36
 }
 solve { grid.k = double_log(200) }
@@ -36,7 +36,8 @@ scenario slow { path A = 1 + size * 0.99^t; periods 100 }
 scenario nothing { periods 50 }
 scenario placed { start household.k = 3; periods 50 }
 scenario thirst { path patience = 0.95 + 0.01 * 0.8^t }
-scenario waste { param A = 0.05 }
+scenario grows { param worn = -0.3 }
+scenario huge { param A = 20 }
 ";
 
 /// The columns of a table of a run.
@@ -193,6 +194,12 @@ fn what_has_no_transition_is_refused_with_its_cause() {
             exit == Some(status) && text.contains(code),
             "{scenario}: {exit:?} {text}"
         );
+    }
+    let few = SMALL.replace("double_log(200)", "double_log(60)");
+    std::fs::write(here.join("few.econ"), few).expect("written");
+    for (scenario, code) in [("grows", "E0866"), ("huge", "E0863")] {
+        let (exit, text) = refused(here, &format!("few.econ --scenario {scenario}"));
+        assert!(exit == Some(1) && text.contains(code), "{scenario}: {exit:?} {text}");
     }
     let (exit, text) = refused(here, "m.econ --scenario bom");
     assert!(

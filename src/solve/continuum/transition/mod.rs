@@ -346,6 +346,7 @@ fn means(
     let own = model.names.iter().filter(|n| {
         n.name.starts_with(&format!("{}.", agent.name))
             && matches!(n.kind.as_str(), "state" | "action" | "let")
+            && !n.name.ends_with('\'')
             && model.graph.nodes[n.node.0 as usize].shape == agent.shape
             && model.graph.inputs_below([n.node]).iter().all(known)
     });

@@ -84,8 +84,8 @@ market m {
   price w = 0.64 * A * mean(h.k)^0.36
 }
 solve { grid.k = double_log(60) }
-scenario boom { path A = 1 + size * 0.6^t; periods 100 }
-scenario bust { path A = 1 - size * 0.6^t; periods 100 }
+scenario boom { path A = 1 + size * 0.6^t; periods 250 }
+scenario bust { path A = 1 - size * 0.6^t; periods 250 }
 ";
 
 /// Runs that the cases read, made once.
@@ -148,7 +148,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "transition",
         "periods",
         "transition town.econ --scenario boom",
-        "--periods 90",
+        "--periods 300",
     ),
     (
         "transition",

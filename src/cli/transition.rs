@@ -31,14 +31,34 @@ const ACTION: &str = "transition";
     foresees from period 0 on. path.csv has every price and mean, distribution.csv who has how much.")]
 pub(super) struct Arguments {
     /// A model file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    file: Option<PathBuf>,
     /// The scenario that says what changes [default: the only one of the file]
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
     /// Periods of the path, instead of the scenario's [default: 300, more where it takes longer]
     #[arg(long, value_name = "N", value_parser = periods)]
     periods: Option<u32>,
+    /// Do an interrupted run again, as it was asked for
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "scenario", "periods"])]
+    resume: Option<PathBuf>,
+}
+
+/// What is asked, in the words of the manifest.
+struct Wanted {
+    scenario: Option<String>,
+    periods: Option<usize>,
+    seed: u64,
+}
+
+impl Wanted {
+    fn of(settings: &BTreeMap<String, String>, seed: u64) -> Wanted {
+        Wanted {
+            scenario: settings.get("scenario").cloned(),
+            periods: settings.get("periods").and_then(|n| n.parse().ok()),
+            seed,
+        }
+    }
 }
 
 fn periods(text: &str) -> Result<u32, String> {
@@ -50,30 +70,44 @@ fn periods(text: &str) -> Result<u32, String> {
 /// # Errors
 /// A [`Failure`] with the diagnostics of files and options.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(directory) = &arguments.resume {
+        return match session::resumed(directory, ACTION, screen)? {
+            Ok(resumed) => {
+                let wanted = Wanted::of(&resumed.manifest.settings, resumed.manifest.seed);
+                let source = resumed.source.clone();
+                session::go_on_swept(resumed, ACTION, globals, screen, None, |compiled, meter, run| {
+                    moved(compiled, (&source, &run.manifest().overrides), &wanted, meter)
+                })
+            }
+            Err(exit) => Ok(exit),
+        };
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Diagnostic::error("E0962", "no model file was named").into());
+    };
     let mut settings = BTreeMap::new();
     settings.extend(arguments.scenario.iter().map(|s| ("scenario".to_string(), s.clone())));
     settings.extend(arguments.periods.map(|n| ("periods".to_string(), n.to_string())));
+    let wanted = Wanted::of(&settings, globals.seed);
     let job = Job {
         action: ACTION,
         settings,
         ..Job::default()
     };
-    let source = Source::read(&arguments.file)?;
-    session::run(&arguments.file, globals, screen, &job, |compiled, meter, run| {
-        let set = run.manifest().overrides.clone();
-        moved(compiled, (&source, &set), arguments, globals.seed, meter)
+    let source = Source::read(file)?;
+    session::run(file, globals, screen, &job, |compiled, meter, run| {
+        moved(compiled, (&source, &run.manifest().overrides), &wanted, meter)
     })
 }
 
 fn moved(
     compiled: &Compiled,
     (source, set): (&Source, &Overrides),
-    arguments: &Arguments,
-    seed: u64,
+    wanted: &Wanted,
     meter: &Meter,
 ) -> Result<Content, Vec<Diagnostic>> {
     let model = &compiled.model;
-    let scenario = match (&arguments.scenario, model.scenarios.as_slice()) {
+    let scenario = match (&wanted.scenario, model.scenarios.as_slice()) {
         (Some(name), _) => name.clone(),
         (None, [only]) => only.name.clone(),
         (None, all) => {
@@ -88,8 +122,8 @@ fn moved(
     let after = with_numbers(model, (source, set), &scenario)?;
     let asked = Asked {
         scenario: scenario.clone(),
-        periods: arguments.periods.map(|n| n as usize),
-        seed,
+        periods: wanted.periods,
+        seed: wanted.seed,
     };
     let mut progress =
         |p: Progress| match meter.report(p.iteration as u64, 0, "steps", &format!("error {:.1e}", p.error)) {

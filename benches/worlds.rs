@@ -33,6 +33,7 @@ fn main() {
         seats: vec![Sitting {
             agent: None,
             grids: false,
+            joint: false,
         }],
         scenario: None,
         worlds,

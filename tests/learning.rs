@@ -15,6 +15,12 @@ const CHOICES: &str = "model choices\n\
     x' = if d == replace then 0 else min(x + 1, 10)\n  observe x\n  \
     reward if d == replace then -5 else -0.3 * x\n  discount 0.9\n}\n";
 
+/// Two who keep machines for one owner.
+const TEAM: &str = "model team\n\
+    agent keeper[2] {\n  state x in 0..5, start 0\n  action d in {keep, replace}\n  \
+    let cost = if d == replace then 5 else x\n  x' = if d == replace then 0 else min(x + 1, 5)\n  observe x\n  \
+    reward -sum(keeper.cost)\n  discount 0.9\n}\n";
+
 /// Some stages of soft actor-critic.
 const SAC: &[&str] = &[
     "steps=20_000",
@@ -37,6 +43,8 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("dqn", CHOICES, &["steps=12_000", "warmup=200"]),
     ("recurrent_ppo", GROWTH, &["steps=8000", "worlds=4", "horizon=32"]),
     ("q_learning", CHOICES, &["steps=200_000"]),
+    ("impala", GROWTH, &["steps=60_000", "worlds=8"]),
+    ("qmix", TEAM, &["steps=12_000", "warmup=200", "network=[16]"]),
 ];
 
 fn econc(folder: &Path, arguments: &[&str]) -> Command {
@@ -181,7 +189,11 @@ fn a_killed_training_goes_on_to_the_bit() {
 
 #[test]
 fn threads_change_nothing() {
-    for (learner, options) in [("ppo", &["steps=20_000", "worlds=8", "horizon=32"][..]), ("sac", SAC)] {
+    for (learner, options) in [
+        ("ppo", &["steps=20_000", "worlds=8", "horizon=32"][..]),
+        ("impala", &["steps=10_000", "worlds=8"]),
+        ("sac", SAC),
+    ] {
         let folder = folder(GROWTH);
         for (threads, out) in [("1", "one"), ("2", "two")] {
             let mut line = training(learner, options, out);

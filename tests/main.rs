@@ -54,6 +54,7 @@ mod settings;
 mod shells;
 mod streaks;
 mod syntax;
+mod teams;
 mod texts;
 mod thin;
 mod together;

@@ -86,7 +86,10 @@ pub fn learned(run: &CompleteRun, agent: Option<&str>) -> Result<(Behaviour, Str
 
 /// Whether a policy was learned by a learner that knows finite sets of choices only.
 pub fn finite_choices(policy: &Policy) -> bool {
-    matches!(policy.kind, PolicyKind::Greedy { .. } | PolicyKind::Tabular { .. })
+    match &policy.kind {
+        PolicyKind::Members { policies } => policies.iter().any(finite_choices),
+        kind => matches!(kind, PolicyKind::Greedy { .. } | PolicyKind::Tabular { .. }),
+    }
 }
 
 /// The policies in a training's run directory, one pair (seed, policy) per seed; of `agent`, where several learned.

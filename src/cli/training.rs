@@ -256,7 +256,14 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
     for (method, agent) in planned.plan.methods.iter().zip(&planned.agents) {
         let members = crate::env::able::members_of(model, *agent);
         let interface = crate::env::interface::Interface::new(model, *agent, method.finite_choices());
-        each += method.bytes(members, interface.map_or(1, |i| i.columns().len()));
+        each += match interface {
+            Ok(i) if method.joint() => {
+                let joint = crate::env::joint::Joint::new(model, *agent, i.stage).width();
+                method.bytes(members, i.columns().len() + joint)
+            }
+            Ok(i) => method.bytes(members, i.columns().len()),
+            Err(_) => method.bytes(members, 1),
+        };
         words.push(format!("{} steps per round, {members} members", method.round(members)));
     }
     let side_by_side = side_by_side.max(1);

@@ -13,7 +13,7 @@ use super::worlds::Bounds;
 use crate::check::model::{Action, Model, Space};
 use crate::diag::Diagnostic;
 use crate::graph::shape::aligned;
-use crate::graph::{Graph, NodeId, Shape};
+use crate::graph::{Graph, Interval, NodeId, Shape};
 
 /// Most whole numbers that are choices; more are a continuous dimension, rounded.
 const MOST_CHOICES: usize = 128;
@@ -34,7 +34,7 @@ struct Seen {
 
 /// How a value is written for a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Code {
+pub(super) enum Code {
     OneHot(usize),
     Scaled { middle: f64, half: f64 },
     Plain,
@@ -142,16 +142,7 @@ impl Interface {
         for o in &a.observation {
             let node = &graph.nodes[o.node.0 as usize];
             let (map, columns) = columns(graph, &a.shape, &node.shape);
-            let code = match o.links {
-                Some(n) => Code::OneHot(n),
-                None if node.domain.lo.is_finite() && node.domain.hi.is_finite() && node.domain.hi > node.domain.lo => {
-                    Code::Scaled {
-                        middle: 0.5 * (node.domain.lo + node.domain.hi),
-                        half: 0.5 * (node.domain.hi - node.domain.lo),
-                    }
-                }
-                None => Code::Plain,
-            };
+            let code = Code::of(&node.domain, o.links);
             width += columns * code.width();
             seen.push(Seen {
                 name: o.name.clone(),
@@ -567,10 +558,34 @@ impl Interface {
 }
 
 impl Code {
-    fn width(self) -> usize {
+    /// Of a value between these ends, or of one of so many labels.
+    pub(super) fn of(domain: &Interval, links: Option<usize>) -> Code {
+        match links {
+            Some(n) => Code::OneHot(n),
+            None if domain.lo.is_finite() && domain.hi.is_finite() && domain.hi > domain.lo => Code::Scaled {
+                middle: 0.5 * (domain.lo + domain.hi),
+                half: 0.5 * (domain.hi - domain.lo),
+            },
+            None => Code::Plain,
+        }
+    }
+
+    pub(super) fn width(self) -> usize {
         match self {
             Code::OneHot(n) => n,
             Code::Scaled { .. } | Code::Plain => 1,
+        }
+    }
+
+    /// Adds a value as a network reads it: [`Self::width`] numbers.
+    pub(super) fn push(self, x: f64, out: &mut Vec<f32>) {
+        match self {
+            Code::OneHot(n) => {
+                let hot = (x.max(0.0) as usize).min(n - 1);
+                out.extend((0..n).map(|i| f32::from(u8::from(i == hot))));
+            }
+            Code::Scaled { middle, half } => out.push(((x - middle) / half) as f32),
+            Code::Plain => out.push(x as f32),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Worlds that run: [`worlds`] steps many copies of an economy, [`cast`] says who plays how, [`behaviour`] chooses ([`decide`] is a learned policy to it, [`able`] who can have learned one), [`simulate`] sums up, [`responses`] says what an impulse ([`impulses`]) does;
-//! [`game`] is what players meet, [`vector`] makes a game of a model, [`place`] is a seat in it, [`interface`] translates.
+//! [`game`] is what players meet, [`vector`] makes a game of a model, [`place`] is a seat in it, [`interface`] translates, [`joint`] is what a central critic sees.
 
 pub mod able;
 pub mod behaviour;
@@ -9,6 +9,7 @@ pub mod engine;
 pub mod game;
 pub mod impulses;
 pub mod interface;
+pub mod joint;
 pub mod markets;
 pub mod place;
 pub mod responses;

@@ -3,9 +3,11 @@
 use super::able::discount_of;
 use super::engine::Engine;
 use super::interface::Interface;
+use super::joint::Joint;
 use super::seat::{Actions, Seat, Seen, Told};
 use super::worlds::{Bounds, Outcome, Worlds};
 use super::{ActionSpace, CommonChance};
+use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::graph::shape::aligned;
@@ -17,6 +19,8 @@ pub(super) struct SeatPlace {
     pub agent: usize,
     pub interface: Interface,
     seeing: Engine,
+    /// What a central critic sees, where one was asked for.
+    joint: Option<(Joint, Engine)>,
     /// Which of the rewards of an outcome is this agent's, and for each member its element.
     reward: (usize, Vec<usize>),
     /// For each end with a terminal payoff: its number and, for each member, the element of its condition.
@@ -36,6 +40,8 @@ pub(super) struct Now {
     terminated: Vec<bool>,
     truncated: Vec<bool>,
     last: Vec<f32>,
+    joint: Vec<f32>,
+    last_joint: Vec<f32>,
     /// Returns so far of the episodes that go on: one per slot.
     returns: Vec<f64>,
     /// Returns of those that ended: one per episode.
@@ -45,14 +51,22 @@ pub(super) struct Now {
 }
 
 impl SeatPlace {
-    /// A place for `agent`; `grids` as in [`Interface::new`].
+    /// A place for `agent`; `grids` as in [`Interface::new`], `joint` where a central critic looks on.
     ///
     /// # Errors
     /// E0928 for an agent that cannot learn, E0828 for a discount factor that moves.
-    pub(super) fn new(worlds: &Worlds, agent: usize, grids: bool) -> Result<SeatPlace, Diagnostic> {
+    pub(super) fn new(worlds: &Worlds, agent: usize, grids: bool, joint: bool) -> Result<SeatPlace, Diagnostic> {
         let model = &worlds.model;
         let interface = Interface::new(model, agent, grids)?;
         let seeing = worlds.engine(interface.nodes.clone())?;
+        let joint = match joint.then(|| Joint::new(model, agent, interface.stage)) {
+            Some(j) => {
+                let engine = worlds.engine(j.nodes.clone())?;
+                Some((j, engine))
+            }
+            None => None,
+        };
+        let joint_width = joint.as_ref().map_or(0, |(j, _)| j.width());
         let a = &model.agents[agent];
         let members = |node: NodeId| aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, &a.shape);
         let number = model.agents[..agent].iter().filter(|x| x.reward.is_some()).count();
@@ -63,6 +77,7 @@ impl SeatPlace {
         Ok(SeatPlace {
             agent,
             seeing,
+            joint,
             reward: (number, a.reward.map(members).unwrap_or_default()),
             paying: ends.map(|(k, e)| (k, members(e.condition))).collect(),
             discount: discount_of(model, agent)? as f32,
@@ -78,6 +93,8 @@ impl SeatPlace {
                 terminated: vec![false; slots],
                 truncated: vec![false; slots],
                 last: vec![0.0; slots * interface.width()],
+                joint: vec![0.0; slots * joint_width],
+                last_joint: vec![0.0; slots * joint_width],
                 returns: vec![0.0; slots],
                 finished: Vec::new(),
                 moved: false,
@@ -87,7 +104,14 @@ impl SeatPlace {
     }
 
     /// Its shape, where every `together` neighbouring worlds have common random numbers.
-    pub(super) fn seat(&self, together: usize) -> Seat {
+    pub(super) fn seat(&self, model: &Model, together: usize) -> Seat {
+        let a = &model.agents[self.agent];
+        let of_each = |node: NodeId| {
+            model.graph.nodes[node.0 as usize]
+                .shape
+                .iter()
+                .any(|x| a.shape.contains(x))
+        };
         let space: ActionSpace = self.interface.space.clone();
         Seat {
             slots: self.now.rewards.len(),
@@ -100,6 +124,8 @@ impl SeatPlace {
                 worlds: together,
                 members: self.interface.members,
             },
+            joint_width: self.joint.as_ref().map_or(0, |(j, _)| j.width()),
+            common_reward: self.interface.members == 1 || !a.reward.is_some_and(of_each),
         }
     }
 
@@ -123,6 +149,10 @@ impl SeatPlace {
         let seen = self.seeing.run(&worlds.frame, worlds.worlds())?;
         self.interface
             .observe(&seen, worlds.worlds(), &mut self.now.observation);
+        if let Some((joint, engine)) = &mut self.joint {
+            let all = engine.run(&worlds.frame, worlds.worlds())?;
+            joint.observe(&all, worlds.worlds(), &mut self.now.joint);
+        }
         Ok(())
     }
 
@@ -234,6 +264,7 @@ impl SeatPlace {
     pub(super) fn keep_last(&mut self, worlds: &Worlds) -> Result<(), Diagnostic> {
         self.look(worlds)?;
         self.now.last.copy_from_slice(&self.now.observation);
+        self.now.last_joint.copy_from_slice(&self.now.joint);
         Ok(())
     }
 
@@ -274,6 +305,7 @@ impl SeatPlace {
         Seen {
             observation: &self.now.observation,
             mask: &self.now.mask,
+            joint: &self.now.joint,
         }
     }
 
@@ -283,6 +315,7 @@ impl SeatPlace {
             terminated: &self.now.terminated,
             truncated: &self.now.truncated,
             last: &self.now.last,
+            last_joint: &self.now.last_joint,
             next: self.seen(),
         })
     }
@@ -311,6 +344,8 @@ impl SeatPlace {
         let now = &self.now;
         stored.observation.len() == now.observation.len()
             && stored.last.len() == now.last.len()
+            && stored.joint.len() == now.joint.len()
+            && stored.last_joint.len() == now.last_joint.len()
             && stored.rewards.len() == now.rewards.len()
             && stored.returns.len() == now.returns.len()
             && stored.terminated.len() == now.terminated.len()

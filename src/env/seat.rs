@@ -23,6 +23,10 @@ pub struct Seat {
     pub discount: f32,
     /// Which slots have common random numbers.
     pub chance: CommonChance,
+    /// Numbers that a central critic sees; 0 where nobody asked for one.
+    pub joint_width: usize,
+    /// Whether all members of a world have one reward.
+    pub common_reward: bool,
 }
 
 impl Seat {
@@ -47,6 +51,8 @@ pub struct Seen<'a> {
     /// 1 where a choice is allowed, `slot x sum(sizes)` (the choices of all finite dimensions side by side); empty if
     /// none is ever forbidden.
     pub mask: &'a [f32],
+    /// What a central critic sees, `slot x joint_width`; empty where nobody asked for one.
+    pub joint: &'a [f32],
 }
 
 /// What came of a choice, once everybody has moved.
@@ -62,6 +68,8 @@ pub struct Told<'a> {
     /// last period where a later stage looks at those of an earlier one. `slot x observation_width`, as
     /// [`Seen::observation`].
     pub last: &'a [f32],
+    /// The same for a central critic, `slot x joint_width`.
+    pub last_joint: &'a [f32],
     /// What is seen now; where an episode ended, the first thing of the next.
     pub next: Seen<'a>,
 }

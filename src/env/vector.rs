@@ -36,12 +36,18 @@ pub struct Sitting {
     pub agent: Option<String>,
     /// Offer actions that have a grid in the file as choices among its nodes.
     pub grids: bool,
+    /// Show what a central critic sees, too.
+    pub joint: bool,
 }
 
 impl Sitting {
     /// Seats of a game with one: one entry per seat, for the only agent that decides.
     pub fn only(grids: bool) -> Vec<Sitting> {
-        vec![Sitting { agent: None, grids }]
+        vec![Sitting {
+            agent: None,
+            grids,
+            joint: false,
+        }]
     }
 }
 
@@ -91,7 +97,7 @@ impl Vectorised {
         let places = agents
             .iter()
             .zip(&options.seats)
-            .map(|(a, s)| SeatPlace::new(&worlds, *a, s.grids))
+            .map(|(a, s)| SeatPlace::new(&worlds, *a, s.grids, s.joint))
             .collect::<Result<Vec<_>, _>>()?;
         let own: Vec<usize> = places.iter().flat_map(|p| p.interface.actions.clone()).collect();
         let others = Actor::beside(&worlds, &options.others, &own)?;
@@ -101,7 +107,7 @@ impl Vectorised {
             s.periods
         });
         let mut game = Vectorised {
-            seats: places.iter().map(|p| p.seat(together)).collect(),
+            seats: places.iter().map(|p| p.seat(&model, together)).collect(),
             worlds,
             places,
             others,

@@ -76,6 +76,7 @@ fn pair(end: &str, periods: Option<usize>, agents: &[&str]) -> Vectorised {
     let seat = |name: &&str| Sitting {
         agent: Some((*name).to_string()),
         grids: false,
+        joint: false,
     };
     let options = GameOptions {
         seats: agents.iter().map(seat).collect(),
@@ -214,6 +215,7 @@ fn nobody_sits_twice_and_who_has_no_seat_plays_by_the_cast() {
     let seat = || Sitting {
         agent: Some("leader".into()),
         grids: false,
+        joint: false,
     };
     let options = GameOptions {
         seats: vec![seat(), seat()],

@@ -4,6 +4,7 @@
 //! with one epoch and one batch (Huang et al. 2022, "A2C is a special case of PPO"), which a test shows.
 
 use super::LearnError;
+use super::central::Critic;
 use super::centre::FirstPolicy;
 use super::entry::LearnerOptions;
 use super::footprint;
@@ -47,6 +48,9 @@ learner_options! {
         normalize_rewards: bool = false,
         /// Whether the targets of the value network are standardised.
         normalize_values: bool = true,
+        /// What the value network sees: what the policy sees (`own`), or all that has happened, also what is hidden from it, and the others'
+        /// states as a set (`central`). Policies see the same either way.
+        critic: Critic = Critic::Own,
         /// Hidden layers of policy and value network.
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
@@ -69,6 +73,7 @@ learner_options! {
 
 impl LearnerOptions for A2cOptions {
     const ABOUT: &'static str = "advantage actor-critic";
+    const PAUSES: bool = true;
     const SEARCH: &'static [&'static str] = &["learning_rate=1e-4..1e-2:log", "gae_lambda=0.9..1", "horizon=4|8|16|32"];
 
     fn in_range(&self) -> Result<(), LearnError> {
@@ -84,6 +89,10 @@ impl LearnerOptions for A2cOptions {
         positive("initial_std", self.initial_std)?;
         self.final_std.map_or(Ok(()), |x| positive("final_std", x))?;
         share("average_from", self.average_from)
+    }
+
+    fn joint(&self) -> bool {
+        self.critic == Critic::Central
     }
 
     fn bytes(&self, round: u64, width: f64) -> f64 {
@@ -171,7 +180,14 @@ mod learner {
             let ascent = batch.policy_gradient(policy.forward(seen.leaky_trace()), &log_std, entropy);
             self.entropy = ascent.entropy;
             let weight = self.options.value_weight as f32;
-            let fit = value_loss(value.forward(seen.leaky_trace()), &targets, weight, None);
+            let valued = match a.rollout.joint.is_empty() {
+                true => seen,
+                false => {
+                    let width = a.value.inputs();
+                    rows(a.rollout.joint[..n * width].to_vec(), width)
+                }
+            };
+            let fit = value_loss(value.forward(valued.leaky_trace()), &targets, weight, None);
             let loss = fit.array();
             let norm = a.descend(
                 ascent.loss + fit,

@@ -70,6 +70,7 @@ learner_options! {
 
 impl LearnerOptions for DqnOptions {
     const ABOUT: &'static str = "deep Q-learning, for discrete choices";
+    const PAUSES: bool = true;
     const CHOICES: Choices = Choices::Finite;
     const SEARCH: &'static [&'static str] = &[
         "learning_rate=1e-4..1e-2:log",

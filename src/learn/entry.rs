@@ -44,6 +44,10 @@ pub trait LearnerOptions: OptionTable {
     const CHOICES: Choices = Choices::Any;
     /// Whether its policies remember what they have seen.
     const REMEMBERS: bool = false;
+    /// Whether it learns for members who earn one reward together, and for nobody else.
+    const COMMON_REWARD: bool = false;
+    /// Whether it can stand still between two updates while others learn.
+    const PAUSES: bool = false;
     /// Keys of `train { }` that no other learner reads and that are no options of it, such as the spelling of a paper.
     const KEYS: &'static [Key] = &[];
     /// Whether every option is in its range.
@@ -58,6 +62,10 @@ pub trait LearnerOptions: OptionTable {
     /// Why an option that was said changes nothing with the others as they are.
     fn idle(&self, _key: &str) -> Option<&'static str> {
         None
+    }
+    /// Whether it looks at what only a central critic sees, while it learns.
+    fn joint(&self) -> bool {
+        false
     }
     /// Memory beside a round of play, about, in bytes: what it remembers, its networks with their gradients, moments and copies. A round
     /// has so many steps, in each of which `width` numbers are seen.
@@ -101,6 +109,10 @@ pub struct LearnerInfo {
     pub choices: Choices,
     /// Whether its policies remember what they have seen.
     pub remembers: bool,
+    /// Whether it learns for members who earn one reward together, and for nobody else.
+    pub common_reward: bool,
+    /// Whether it can stand still between two updates while others learn.
+    pub pauses: bool,
     /// Keys of `train { }` that are its alone and no options.
     pub keys: &'static [Key],
     /// Its options: one entry per option.
@@ -115,6 +127,8 @@ pub struct LearnerInfo {
     pub(super) faults: fn(&Said) -> Vec<(usize, LearnError)>,
     /// The options that change nothing with the others as they are, each by the number of its entry, and why.
     pub(super) idle: fn(&Said) -> Vec<(usize, &'static str)>,
+    /// Whether it looks at what only a central critic sees.
+    pub(super) joint: fn(&Said) -> bool,
     /// Memory beside a round of so many steps, for observations of this width.
     pub(super) bytes: fn(&Said, u64, f64) -> f64,
     /// The learner with these options; `None` if this program was built without it.
@@ -130,6 +144,8 @@ impl LearnerInfo {
             search: O::SEARCH,
             choices: O::CHOICES,
             remembers: O::REMEMBERS,
+            common_reward: O::COMMON_REWARD,
+            pauses: O::PAUSES,
             keys: O::KEYS,
             table: O::table,
             spelled: O::spelled,
@@ -137,6 +153,7 @@ impl LearnerInfo {
             takes: |key, value| O::default().set(key, value),
             faults: faults::<O>,
             idle: idle::<O>,
+            joint: |said| set::<O>(said).is_ok_and(|o| o.joint()),
             bytes: |said, round, width| set::<O>(said).map_or(0.0, |o| o.bytes(round, width)),
             learner: |said, seat, seed| O::build().map(|build| build(set::<O>(said)?, seat, seed)),
         }

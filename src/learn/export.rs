@@ -155,11 +155,13 @@ pub(super) fn outputs_of(policy: &Policy) -> Result<Outputs<'_>, Diagnostic> {
             dueling: *dueling,
             choices,
         }),
-        PolicyKind::Recurrent { .. } | PolicyKind::Tabular { .. } => Err(Diagnostic::error(
-            "E0923",
-            format!("a policy of `{}` is no feedforward network", policy.method),
-        )
-        .hint("export it as a table: --to table")),
+        PolicyKind::Recurrent { .. } | PolicyKind::Tabular { .. } | PolicyKind::Members { .. } => {
+            Err(Diagnostic::error(
+                "E0923",
+                format!("a policy of `{}` is no feedforward network", policy.method),
+            )
+            .hint("export it as a table: --to table"))
+        }
     }
 }
 

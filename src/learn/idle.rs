@@ -10,6 +10,7 @@ use crate::check::model::Model;
 use crate::diag::Span;
 use crate::env::able;
 use crate::env::interface::Interface;
+use crate::env::joint::Joint;
 
 /// What an agent that learns by `method` finds idle of what was read: one entry per key. Also how its policy begins, where that is not as its
 /// options say.
@@ -17,7 +18,7 @@ pub(super) fn of(
     model: &Model,
     agent: usize,
     method: &Method,
-    read: &TrainSettings,
+    (read, beside): (&TrainSettings, bool),
     span_of: impl Fn(&str) -> Option<Span>,
 ) -> (Vec<Idle>, Option<String>) {
     let mut idle = read.idle.clone();
@@ -32,6 +33,50 @@ pub(super) fn of(
         idle.push(Idle {
             key: "bins".into(),
             why: "every choice is one of finitely many; `bins` makes a grid of an interval".into(),
+            span,
+        });
+    }
+    let members = able::members_of(model, agent);
+    let typed = |key: &str| span_of(key);
+    let tables = method.option("tables").is_some();
+    for (key, why) in [
+        ("policies", (members < 2).then_some("one member has one policy")),
+        (
+            "policies",
+            (members > 1 && tables).then_some("`tables` says whose the values are"),
+        ),
+        (
+            "past_selves",
+            (members < 2).then_some("there is no other member to be played by a past self"),
+        ),
+        (
+            "past_share",
+            method
+                .beside
+                .past_selves
+                .is_none()
+                .then_some("`past_selves` says that there are any"),
+        ),
+        (
+            "alternate",
+            (!beside && (members < 2 || !method.beside.separate)).then_some("one policy learns, and waits for nobody"),
+        ),
+    ] {
+        if let (Some(why), Some(span)) = (why, typed(key)) {
+            idle.push(Idle {
+                key: key.into(),
+                why: why.into(),
+                span,
+            });
+        }
+    }
+    if method.joint()
+        && Joint::new(model, agent, interface.stage).nothing_more()
+        && let Some(span) = said("critic")
+    {
+        idle.push(Idle {
+            key: "critic".into(),
+            why: "nothing is hidden from the policy: a central critic sees no more than it".into(),
             span,
         });
     }

@@ -6,11 +6,15 @@
 use super::a2c::A2cOptions;
 use super::dqn::DqnOptions;
 use super::entry::{Choices, LearnerInfo};
+use super::impala::ImpalaOptions;
 use super::options::Value;
 use super::ppo::PpoOptions;
 use super::q_learning::QLearningOptions;
+use super::qmix::QmixOptions;
 use super::recurrent_ppo::RecurrentPpoOptions;
 use super::sac::SacOptions;
+use super::self_play::SelfPlay;
+use super::separate::Separate;
 use super::{LearnError, Learner};
 use crate::diag::Diagnostic;
 use crate::env::Seat;
@@ -20,9 +24,11 @@ pub static LEARNERS: &[LearnerInfo] = &[
     LearnerInfo::of::<PpoOptions>(),
     LearnerInfo::of::<RecurrentPpoOptions>(),
     LearnerInfo::of::<A2cOptions>(),
+    LearnerInfo::of::<ImpalaOptions>(),
     LearnerInfo::of::<DqnOptions>(),
     LearnerInfo::of::<SacOptions>(),
     LearnerInfo::of::<QLearningOptions>(),
+    LearnerInfo::of::<QmixOptions>(),
 ];
 
 /// The learner of this name.
@@ -45,17 +51,32 @@ pub fn usual() -> &'static str {
 /// Fewest periods of a stretch; a shorter budget of steps reduces the number of worlds instead.
 const SHORTEST: usize = 16;
 
+/// How a learner learns beside others, whichever it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// Members have policies of their own.
+    pub separate: bool,
+    /// Updates of one before the next has its turn; all at once without.
+    pub alternate: Option<u64>,
+    /// Most past selves that members meet; only themselves as they are without.
+    pub past_selves: Option<usize>,
+    /// Share of the episodes in which they do; half of them unless said.
+    pub past_share: Option<f64>,
+}
+
 /// A learner with its options.
 #[derive(Clone, Debug)]
 pub struct Method {
     learner: &'static LearnerInfo,
     /// Every option, in the order of the table.
     options: Vec<(String, Value)>,
+    /// How it learns beside others.
+    pub beside: Beside,
 }
 
 impl PartialEq for Method {
     fn eq(&self, other: &Method) -> bool {
-        self.learner.method == other.learner.method && self.options == other.options
+        self.learner.method == other.learner.method && self.options == other.options && self.beside == other.beside
     }
 }
 
@@ -66,8 +87,23 @@ impl std::fmt::Display for Method {
             .options
             .iter()
             .map(|(k, v)| format!("{k} = {}", v.show()))
+            .chain(self.beside.words())
             .collect();
         write!(f, "train {} {{ {} }}", self.learner.method, options.join("; "))
+    }
+}
+
+impl Beside {
+    /// As in a file, one text per key that is said.
+    fn words(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.separate {
+            out.push("policies = separate".to_string());
+        }
+        out.extend(self.alternate.map(|n| format!("alternate = {n}")));
+        out.extend(self.past_selves.map(|n| format!("past_selves = {n}")));
+        out.extend(self.past_share.map(|x| format!("past_share = {x}")));
+        out
     }
 }
 
@@ -81,6 +117,7 @@ impl Method {
         Some(Method {
             learner,
             options: options.collect(),
+            beside: Beside::default(),
         })
     }
 
@@ -165,8 +202,13 @@ impl Method {
     /// gradients, moments and copies; for so many members that see `width` numbers each.
     pub fn bytes(&self, members: usize, width: usize) -> f64 {
         let (round, width) = (self.round(members), width.max(1) as f64);
+        // Members with policies of their own have a learner each.
+        let (learners, each) = match self.beside.separate {
+            true => (members as f64, self.round(1)),
+            false => (1.0, round),
+        };
         // An observation, what was done, and a dozen numbers of the learner's.
-        round as f64 * 4.0 * (width + 12.0) + (self.learner.bytes)(&self.options, round, width)
+        round as f64 * 4.0 * (width + 12.0) + learners * (self.learner.bytes)(&self.options, each, width)
     }
 
     /// Shortens the horizon, then takes worlds away, until one round is all the steps; the horizon and worlds it
@@ -209,18 +251,43 @@ impl Method {
         self.learner.choices == Choices::Finite
     }
 
+    /// Whether it looks at what only a central critic sees, while it learns.
+    pub fn joint(&self) -> bool {
+        (self.learner.joint)(&self.options)
+    }
+
     /// The learner, fresh, for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
     pub fn learner(&self, seat: &Seat, seed: u64) -> Result<Box<dyn Learner>, LearnError> {
-        (self.learner.learner)(&self.options, seat, seed).unwrap_or_else(|| {
-            Err(LearnError::Unsuitable {
-                method: self.learner.method,
-                reason: "this program was built without it".into(),
-                instead: usual(),
+        let with = |options: &[(String, Value)], seat: &Seat, seed: u64| {
+            (self.learner.learner)(options, seat, seed).unwrap_or_else(|| {
+                Err(LearnError::Unsuitable {
+                    method: self.learner.method,
+                    reason: "this program was built without it".into(),
+                    instead: usual(),
+                })
             })
-        })
+        };
+        if seat.members < 2 {
+            return with(&self.options, seat, seed);
+        }
+        if self.beside.separate {
+            // Each has its share of the steps.
+            let mut own = self.options.clone();
+            for (_, steps) in own.iter_mut().filter(|(key, _)| key == "steps") {
+                *steps = Value::Number(self.steps().div_ceil(seat.members as u64) as f64);
+            }
+            let make = |seat: &Seat, seed: u64| with(&own, seat, seed);
+            return Ok(Box::new(Separate::new(&make, seat, seed, self.beside.alternate)?));
+        }
+        if let Some(most) = self.beside.past_selves {
+            let make = |seat: &Seat, seed: u64| with(&self.options, seat, seed);
+            let share = self.beside.past_share.unwrap_or(0.5);
+            return Ok(Box::new(SelfPlay::new(&make, seat, seed, (most, share))?));
+        }
+        with(&self.options, seat, seed)
     }
 }
 

@@ -12,6 +12,7 @@
 //! [`normalize`], [`nets`].
 
 pub mod a2c;
+pub mod central;
 pub mod centre;
 #[cfg(feature = "learn")]
 pub mod chance;
@@ -23,6 +24,7 @@ pub mod export;
 mod footprint;
 mod held;
 mod idle;
+pub mod impala;
 pub mod measure;
 pub mod methods;
 pub mod nets;
@@ -41,13 +43,17 @@ pub mod policy;
 pub mod ppo;
 pub mod q_learning;
 pub mod q_table;
+pub mod qmix;
 pub mod ran2;
 mod ranges;
 pub mod recurrent_ppo;
 pub mod repeated_game;
 pub mod replay;
 pub mod rollout;
+mod rows;
 pub mod sac;
+mod self_play;
+mod separate;
 pub mod sessions;
 pub mod settings;
 pub mod spaces;
@@ -57,6 +63,7 @@ mod tests;
 pub mod training;
 pub mod translation;
 pub mod tune;
+pub mod v_trace;
 pub mod worlds;
 
 pub use entry::LearnerOptions;
@@ -208,7 +215,7 @@ pub trait Learner: Send {
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -33,6 +33,17 @@ impl RunningStatistics {
         }
     }
 
+    /// Those of the first `width` columns.
+    pub fn first(&self, width: usize) -> RunningStatistics {
+        RunningStatistics {
+            count: self.count,
+            mean: self.mean[..width].to_vec(),
+            squares: self.squares[..width].to_vec(),
+            shift: self.shift[..width].to_vec(),
+            factor: self.factor[..width].to_vec(),
+        }
+    }
+
     /// Number of columns.
     pub fn width(&self) -> usize {
         self.mean.len()

@@ -106,6 +106,12 @@ impl Memory {
         self.standardize(batch);
     }
 
+    /// Draws periods of worlds, `count` of them with all `members` each, with standardised observations; rows are periods, then members.
+    pub fn draw_teams(&mut self, count: usize, members: usize, batch: &mut Batch) {
+        self.replay.sample_teams(count, members, &mut self.rng, batch);
+        self.standardize(batch);
+    }
+
     fn standardize(&mut self, batch: &mut Batch) {
         if let Some(statistics) = &self.observation {
             for rows in [&mut batch.observation, &mut batch.after] {

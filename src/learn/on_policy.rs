@@ -4,6 +4,7 @@
 //! stored as drawn and clipped only on their way into the environment, so that their probabilities are those of the normal
 //! law; values are computed once, after the stretch, in one batch.
 
+use super::central::Critic;
 use super::centre::{self, FirstPolicy};
 use super::distribution::{self, Noise};
 use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
@@ -28,6 +29,9 @@ pub struct ActorCritic {
     pub(crate) log_std: Vec<f32>,
     pub(crate) value: Mlp,
     pub(crate) observation: Option<RunningStatistics>,
+    /// Whose eyes the value network has, and what standardises what a central one sees.
+    critic: Critic,
+    joint: Option<RunningStatistics>,
     pub(crate) reward: Option<RewardScale>,
     pub(crate) scale: ValueScale,
     pub(crate) average: Average,
@@ -74,6 +78,8 @@ pub struct Settings<'a> {
     pub normalize_rewards: bool,
     /// Standardise the targets of the value network.
     pub normalize_values: bool,
+    /// Whose eyes the value network has.
+    pub critic: Critic,
     /// Where the policy starts.
     pub first_policy: FirstPolicy,
     /// Environment steps to learn from.
@@ -94,6 +100,7 @@ macro_rules! settings_of {
             normalize_observations: $options.normalize_observations,
             normalize_rewards: $options.normalize_rewards,
             normalize_values: $options.normalize_values,
+            critic: $options.critic,
             first_policy: $options.first_policy,
             steps: $options.steps,
             horizon: $options.horizon,
@@ -113,7 +120,18 @@ impl ActorCritic {
         let width = seat.observation_width;
         let head = distribution::head_width(&seat.space);
         let policy = Mlp::new(width, settings.network, head, settings.activation, 0.01, &mut rng);
-        let value = Mlp::new(width, settings.network, 1, settings.activation, 1.0, &mut rng);
+        let valued = match settings.critic {
+            Critic::Own => width,
+            Critic::Central => seat.joint_width,
+        };
+        if valued == 0 {
+            return Err(LearnError::Unsuitable {
+                method: "critic = central",
+                reason: "nothing is shown to a central critic".into(),
+                instead: "critic = own",
+            });
+        }
+        let value = Mlp::new(valued, settings.network, 1, settings.activation, 1.0, &mut rng);
         Ok(ActorCritic {
             centre: Vec::new(),
             discount,
@@ -121,6 +139,9 @@ impl ActorCritic {
             value,
             log_std: vec![settings.initial_std.ln() as f32; seat.space.continuous],
             observation: settings.normalize_observations.then(|| RunningStatistics::new(width)),
+            critic: settings.critic,
+            joint: (settings.critic == Critic::Central && settings.normalize_observations)
+                .then(|| RunningStatistics::new(valued)),
             reward: settings.normalize_rewards.then(|| RewardScale::new(seat.slots)),
             scale: ValueScale::new(settings.normalize_values, 0.05),
             average: Average::default(),
@@ -141,6 +162,7 @@ impl ActorCritic {
     pub fn fits(&self, other: &ActorCritic) -> bool {
         let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.sizes() == b.sizes();
         self.seat == other.seat
+            && self.critic == other.critic
             && same(&self.policy, &other.policy)
             && same(&self.value, &other.value)
             && self.log_std.len() == other.log_std.len()
@@ -163,6 +185,13 @@ impl ActorCritic {
         let slots = self.seat.slots;
         let (c, d) = (self.seat.space.continuous, self.seat.space.discrete.len());
         all_finite("an observation", seen.observation, self.steps)?;
+        if self.critic == Critic::Central {
+            all_finite("what the critic sees", seen.joint, self.steps)?;
+            if let Some(statistics) = &mut self.joint {
+                statistics.update(seen.joint);
+            }
+            self.see_jointly(seen.joint);
+        }
         self.standardize(seen.observation, true);
         let (Scratch { ws, row, head }, rollout) = (&mut self.scratch, &mut self.rollout);
         rollout.slots = slots;
@@ -240,8 +269,17 @@ impl ActorCritic {
         if self.rollout.periods == self.horizon {
             self.standardize(told.next.observation, false);
             self.rollout.observation.extend_from_slice(&self.scratch.row);
+            if self.critic == Critic::Central {
+                self.see_jointly(told.next.joint);
+            }
         }
         Ok(())
+    }
+
+    /// Remembers what a central critic sees.
+    fn see_jointly(&mut self, joint: &[f32]) {
+        standardize_rows(self.joint.as_ref(), joint, &mut self.scratch.row);
+        self.rollout.joint.extend_from_slice(&self.scratch.row);
     }
 
     /// Whether the stretch is full. If so, its advantages have been estimated (in the units of the value network); it must be
@@ -250,17 +288,36 @@ impl ActorCritic {
     /// # Errors
     /// [`LearnError::NotFinite`].
     pub fn is_full(&mut self, lambda: f32) -> Result<bool, LearnError> {
-        if self.rollout.periods < self.horizon {
+        if !self.is_played() {
             return Ok(false);
         }
+        self.begin_stretch();
+        self.rollout.estimate_advantages(self.discount, lambda);
+        self.end_stretch()?;
+        Ok(true)
+    }
+
+    /// Whether the stretch is full; nothing has been done with it yet.
+    pub fn is_played(&self) -> bool {
+        self.rollout.periods >= self.horizon
+    }
+
+    /// Counts a full stretch and looks up its values.
+    pub fn begin_stretch(&mut self) {
         if !std::mem::replace(&mut self.begun, true) {
             let ends = self.rollout.share_terminated();
             self.scale.start(&self.rollout.reward, self.discount as f64, ends);
         }
         self.steps += self.rollout.rows() as u64;
         self.values();
+    }
+
+    /// Takes out of estimated advantages what no action brought about, and puts them into the units of the value network.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`].
+    pub fn end_stretch(&mut self) -> Result<(), LearnError> {
         let rollout = &mut self.rollout;
-        rollout.estimate_advantages(self.discount, lambda);
         rollout.remove_common(self.seat.chance, COMMON_KEPT);
         all_finite("an advantage", &rollout.advantage, self.steps)?;
         let correction = self.scale.update(&rollout.target);
@@ -268,7 +325,12 @@ impl ActorCritic {
         // Advantages in the units of the value network, so that one gradient norm fits both.
         let unit = 1.0 / self.scale.sd() as f32;
         rollout.advantage.iter_mut().for_each(|a| *a *= unit);
-        Ok(true)
+        Ok(())
+    }
+
+    /// Puts zero of each continuous dimension where it stands for `other`.
+    pub fn centred_as(&mut self, other: &ActorCritic) {
+        self.centre.clone_from(&other.centre);
     }
 
     /// Holds standard deviations under their ceiling, `progress` being the share of the steps that are done.
@@ -287,6 +349,12 @@ impl ActorCritic {
             let row = &told.last[s * width..(s + 1) * width];
             standardize_rows(self.observation.as_ref(), row, &mut self.scratch.head);
             rollout.truncated_observation.extend_from_slice(&self.scratch.head);
+            if self.critic == Critic::Central {
+                let width = self.value.inputs();
+                let row = &told.last_joint[s * width..(s + 1) * width];
+                standardize_rows(self.joint.as_ref(), row, &mut self.scratch.head);
+                rollout.truncated_joint.extend_from_slice(&self.scratch.head);
+            }
         }
     }
 
@@ -303,12 +371,15 @@ impl ActorCritic {
         let rollout = &mut self.rollout;
         let rows = rollout.rows() + rollout.slots;
         let ws = &mut self.scratch.ws;
-        rollout.value.resize(rows, 0.0);
-        self.value.infer(&rollout.observation, rows, ws, &mut rollout.value);
         let extra = rollout.truncated_rows.len();
-        rollout.truncated_value.resize(extra, 0.0);
-        self.value
-            .infer(&rollout.truncated_observation, extra, ws, &mut rollout.truncated_value);
+        let mut value = std::mem::take(&mut rollout.value);
+        let mut truncated = std::mem::take(&mut rollout.truncated_value);
+        value.resize(rows, 0.0);
+        truncated.resize(extra, 0.0);
+        let (seen, last) = rollout.valued();
+        self.value.infer(seen, rows, ws, &mut value);
+        self.value.infer(last, extra, ws, &mut truncated);
+        (rollout.value, rollout.truncated_value) = (value, truncated);
         for v in rollout.value.iter_mut().chain(&mut rollout.truncated_value) {
             *v = self.scale.restore(*v);
         }
@@ -348,6 +419,7 @@ mod tests {
             normalize_observations: false,
             normalize_rewards: false,
             normalize_values: false,
+            critic: Critic::Own,
             first_policy: FirstPolicy::Middle,
             steps: 100,
             horizon: 4,

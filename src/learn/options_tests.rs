@@ -29,6 +29,19 @@ const WHOLE: &str = "agent keeper[3] {
 }
 ";
 
+/// Many who keep one stock and are paid together.
+const TEAM: &str = "agent keeper[3] {
+  state k in [0, 3], start 1
+  noise e ~ uniform(-0.2, 0.2)
+  action n in [0, 2]
+  let loss = (k - 1)^2 + 0.3 * n^2
+  k' = clamp(0.5 * k + n + e, 0, 3)
+  observe k
+  reward -sum(keeper.loss)
+  discount 0.8
+}
+";
+
 /// What a learner is tried with: its model, and settings that let it learn in a moment.
 fn base(learner: &str) -> (&'static str, &'static str) {
     match learner {
@@ -44,6 +57,11 @@ fn base(learner: &str) -> (&'static str, &'static str) {
         "dqn" => (
             STOCK,
             "steps=6000 worlds=2 minibatch=16 memory=1000 warmup=200 network=[4] bins=5 target_every=20",
+        ),
+        "impala" => (STOCK, "steps=6000 worlds=4 common_chance=2 horizon=20 network=[4]"),
+        "qmix" => (
+            TEAM,
+            "steps=6000 worlds=2 minibatch=8 memory=1000 warmup=200 network=[4] mixing_width=4 bins=5 target_every=20",
         ),
         "q_learning" => (WHOLE, "steps=6000 worlds=2"),
         other => panic!("nothing is known of `{other}`"),
@@ -83,7 +101,7 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "final_std" => ("", &["0.3"]),
         "average_from" => ("", &["1"]),
         "optimizer" => ("", &["rms_prop", "adam"]),
-        "train_every" => ("", &["16"]),
+        "train_every" => ("", &["16", "32"]),
         "gradient_steps" => ("", &["1"]),
         "warmup" => ("", &["900"]),
         "exploration" => ("", &["0.5", "linear"]),
@@ -99,6 +117,15 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "bins" => ("", &["4"]),
         "alpha" => ("", &["0.3"]),
         "alpha_end" => ("", &["0.01"]),
+        "critic" => ("", &["central"]),
+        "lag" => ("", &["0"]),
+        "correction" => ("lag=3 learning_rate=5e-3", &["false"]),
+        "rho" => ("lag=3 learning_rate=5e-3", &["0.7"]),
+        "trace" => ("lag=3 learning_rate=5e-3", &["0.7"]),
+        "trace_decay" => ("", &["0.5"]),
+        "mixing" => ("", &["sum"]),
+        "mixing_width" => ("", &["8"]),
+        "roles" => ("", &["false"]),
         "tables" => ("", &["shared"]),
         "initial" => ("", &["uniform"]),
         "initial_value" => ("", &["1"]),

@@ -184,6 +184,7 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
         ("evaluation_periods", same_length),
         ("stop_return", a.plan.stop_return == b.plan.stop_return),
         ("patience", a.plan.patience == b.plan.patience),
+        ("alternate", a.plan.alternate == b.plan.alternate),
     ];
     if let Some((key, _)) = shared.iter().find(|(_, same)| !same) {
         return Err(Diagnostic::error(
@@ -230,7 +231,12 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
     let agent = learner_of(model, name.map(String::as_str)).map_err(|d| vec![d])?;
     let discount = able::discount_of(model, agent).map_err(|d| vec![d])?;
     decided_before(model, asked)?;
+    if method.learner_info().common_reward {
+        is_a_team(model, agent, method.name()).map_err(|d| vec![d])?;
+    }
     let members = able::members_of(model, agent);
+    method.beside = read.beside.clone();
+    goes_together(&method, beside).map_err(|d| vec![d])?;
     // What many try at once moves what each of them meets, however long they learn, so the last half is played almost without chance.
     // And choices of games of one period begin near to even and are held from a single one: there equilibria may be mixed.
     let said = |key: &str| read.options.iter().any(|(k, _)| k == key);
@@ -279,8 +285,13 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
     };
     let in_sessions = in_sessions(&block, &read)?;
     let span_of = |key: &str| block.entries.iter().find(|e| e.0 == key).map(|e| e.2);
-    let (idle, begins) = idle::of(model, agent, &method, &read, span_of);
+    let (idle, begins) = idle::of(model, agent, &method, (&read, beside), span_of);
     notes.extend(idle.iter().map(Idle::warning));
+    if method.option("tables").is_some() {
+        method.beside.separate = false;
+    }
+    // Where several agents learn they take turns, else the members of one.
+    let alternate = if beside { method.beside.alternate.take() } else { None };
     let scenario = asked.scenario.clone().or(read.scenario);
     let of_scenario = model
         .scenarios
@@ -319,6 +330,7 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
                 seats: vec![Sitting {
                     agent: name.cloned(),
                     grids: method.finite_choices(),
+                    joint: method.joint(),
                 }],
                 scenario,
                 worlds: method.worlds(),
@@ -332,6 +344,7 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
             evaluation_periods,
             stop_return: read.stop_return,
             patience: read.patience,
+            alternate,
         },
         sessions: in_sessions,
         seeds: asked.seeds.clone().unwrap_or(read.seeds),
@@ -346,6 +359,103 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
         periods: said.is_some(),
         evaluation_periods: read.evaluation_periods.is_some(),
     })
+}
+
+/// Refuses ways of learning beside others that a learner does not know.
+///
+/// # Errors
+/// E0855.
+fn goes_together(method: &Method, beside: bool) -> Result<(), Diagnostic> {
+    let (b, learner) = (&method.beside, method.learner_info());
+    let able: Vec<&str> = methods::LEARNERS
+        .iter()
+        .filter(|l| l.pauses)
+        .map(|l| l.method)
+        .collect();
+    let refused = |what: String, hint: String| Err(Diagnostic::error("E0855", what).hint(hint));
+    if b.separate && b.past_selves.is_some() {
+        return refused(
+            "`past_selves` are those of a policy that members share, and `policies = separate` gives each its own"
+                .into(),
+            "leave out one of the two".into(),
+        );
+    }
+    if learner.common_reward && (b.separate || b.past_selves.is_some()) {
+        return refused(
+            format!("`{}` learns for a team as one, with all members at once", method.name()),
+            "`roles = true` lets each member have a part of its own".into(),
+        );
+    }
+    if b.past_selves.is_some() && learner.remembers {
+        return refused(
+            format!(
+                "`{}` has a memory, which past selves would not have kept",
+                method.name()
+            ),
+            "take ppo, a2c, impala, dqn or sac with `past_selves`".into(),
+        );
+    }
+    if b.past_selves.is_some() && method.option("tables").is_some() {
+        return refused(
+            format!(
+                "the tables of `{}` are kept for each member or session, and past selves would have none",
+                method.name()
+            ),
+            "take ppo, a2c, impala, dqn or sac with `past_selves`".into(),
+        );
+    }
+    let several = beside || b.separate;
+    if b.alternate.is_some() && several && !learner.pauses {
+        return refused(
+            format!("`{}` cannot stand still while others learn", method.name()),
+            format!("take {} with `alternate`", able.join(", ")),
+        );
+    }
+    let steps_ahead = matches!(method.option("n_step"), Some(Value::Number(n)) if *n > 1.0);
+    if b.alternate.is_some() && several && steps_ahead {
+        return refused(
+            "rewards of several periods cannot be added up across the turns of others".into(),
+            "with `alternate` leave `n_step` at 1".into(),
+        );
+    }
+    Ok(())
+}
+
+/// Refuses an agent whose members do not earn one reward together.
+///
+/// # Errors
+/// E0854.
+fn is_a_team(model: &Model, agent: usize, method: &str) -> Result<(), Diagnostic> {
+    let a = &model.agents[agent];
+    if able::members_of(model, agent) < 2 {
+        return Err(Diagnostic::error(
+            "E0854",
+            format!(
+                "`{method}` learns for members who earn one reward together, and `{}` is alone",
+                a.name
+            ),
+        )
+        .at(a.span, "one member")
+        .hint("a team is one agent with members, as in `agent worker[2]`; for one who chooses alone use `train dqn`"));
+    }
+    let Some(reward) = a.reward else { return Ok(()) };
+    let node = &model.graph.nodes[reward.0 as usize];
+    if !node.shape.iter().any(|axis| a.shape.contains(axis)) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "E0854",
+        format!(
+            "`{method}` learns for members who earn one reward together, and each member of `{}` has a reward of its own",
+            a.name
+        ),
+    )
+    .at(node.span, "differs between members: one number for each of them")
+    .note("what is best for the sum of the values is no equilibrium where each earns something else")
+    .hint(format!(
+        "pay them together, as in `reward sum({}.x)`; where each earns for itself use `train dqn` or `train ppo`",
+        a.name
+    )))
 }
 
 /// What is asked of sessions of the published program, if they are.

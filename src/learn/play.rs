@@ -34,16 +34,25 @@ pub trait Player {
 pub type Players<'a> = Vec<Box<dyn Player + 'a>>;
 
 /// A player that learns.
-pub struct Learning<'a>(pub &'a mut dyn Learner);
+pub struct Learning<'a> {
+    /// Who learns.
+    pub learner: &'a mut dyn Learner,
+    /// Whether it has chosen since it began: before, it hears nothing.
+    pub acted: &'a mut bool,
+}
 
 impl Player for Learning<'_> {
     fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
-        self.0.act(seen, actions)
+        *self.acted = true;
+        self.learner.act(seen, actions)
     }
 
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError> {
-        self.0.told(told)?;
-        self.0.learn()
+        if !*self.acted {
+            return Ok(None);
+        }
+        self.learner.told(told)?;
+        self.learner.learn()
     }
 }
 
@@ -144,7 +153,11 @@ pub fn begin(learner: &mut dyn Learner, game: &mut dyn Game, seed: u64) -> Resul
 /// # Errors
 /// [`LearnError::NotFinite`] when an observation, a reward or a weight stops being a number.
 pub fn round(learner: &mut dyn Learner, game: &mut dyn Game) -> Result<Metrics, LearnError> {
-    let mut players: Players<'_> = vec![Box::new(Learning(learner))];
+    let mut acted = true;
+    let mut players: Players<'_> = vec![Box::new(Learning {
+        learner: &mut *learner,
+        acted: &mut acted,
+    })];
     let closed = until_closed(&mut players, game).map_err(|(_, e)| e)?;
     drop(players);
     let values = closed.into_iter().flat_map(|(_, numbers)| numbers).collect();

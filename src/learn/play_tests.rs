@@ -32,6 +32,8 @@ impl LeadFollow {
             masked: false,
             discount: 0.9,
             chance: CommonChance { worlds: 1, members: 1 },
+            joint_width: 0,
+            common_reward: true,
         };
         LeadFollow {
             seats: vec![seat(1), seat(2)],
@@ -86,6 +88,7 @@ impl Game for LeadFollow {
         Seen {
             observation: &self.observation[seat],
             mask: &[],
+            joint: &[],
         }
     }
     fn act(&mut self, seat: usize, actions: &Actions) {
@@ -105,6 +108,7 @@ impl Game for LeadFollow {
             terminated: &self.terminated,
             truncated: &self.truncated,
             last: &self.last[seat],
+            last_joint: &[],
             next: self.seen(seat),
         })
     }

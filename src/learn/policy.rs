@@ -10,7 +10,11 @@ use super::q_table::QTables;
 use super::spaces::JointChoices;
 use crate::env::decide::{Decide, PolicyRunner};
 use crate::env::{ActionSpace, Actions};
+use crate::num::random::Key;
 use serde::{Deserialize, Serialize};
+
+/// Stream of the noise of members with policies of their own.
+const MEMBERS: u64 = 0x6d65_6d62;
 
 /// A policy: what to do at each observation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +75,11 @@ pub enum PolicyKind {
         /// How joint choices are numbered.
         choices: JointChoices,
     },
+    /// A policy for each member of a world: row `r` is decided by number `r % policies.len()`.
+    Members {
+        /// One per member.
+        policies: Vec<Policy>,
+    },
 }
 
 /// What an actor carries from one period to the next: hidden states, noise and scratch.
@@ -86,6 +95,31 @@ pub struct PolicyMemory {
     head: Vec<f32>,
     #[serde(skip)]
     log_prob: Vec<f32>,
+    /// Where members have policies of their own: one per member.
+    parts: Vec<PolicyMemory>,
+}
+
+/// Rows of member `m` of `members` (`row x width`) among those of all.
+fn rows_of(m: usize, members: usize, all: &[f32], width: usize) -> Vec<f32> {
+    let rows = all.chunks_exact(width.max(1)).skip(m).step_by(members);
+    rows.flatten().copied().collect()
+}
+
+/// Puts the choices of member `m` of `members` into those of all.
+fn put_rows(
+    m: usize,
+    members: usize,
+    own: &Actions,
+    space: &ActionSpace,
+    (continuous, discrete): (&mut [f32], &mut [u32]),
+) {
+    let (c, d) = (space.continuous.max(1), space.discrete.len().max(1));
+    let to = continuous.chunks_exact_mut(c).skip(m).step_by(members);
+    to.zip(own.continuous.chunks_exact(c))
+        .for_each(|(to, x)| to.copy_from_slice(x));
+    let to = discrete.chunks_exact_mut(d).skip(m).step_by(members);
+    to.zip(own.discrete.chunks_exact(d))
+        .for_each(|(to, x)| to.copy_from_slice(x));
 }
 
 impl Policy {
@@ -113,6 +147,12 @@ impl Policy {
             PolicyKind::Tabular { tables, choices } => {
                 choices.fits(&self.space) && tables.is_consistent() && tables.actions() == choices.count()
             }
+            PolicyKind::Members { policies } => {
+                !policies.is_empty()
+                    && policies.iter().all(|p| {
+                        p.space == self.space && p.observation_width == self.observation_width && p.check().is_ok()
+                    })
+            }
         };
         let statistics = self
             .observation
@@ -131,6 +171,12 @@ impl Policy {
     /// The same policy for play in which finite choices are drawn and numbers are means; `None` where it draws no choices.
     pub fn drawing_choices(&self) -> Option<Policy> {
         let mut out = self.clone();
+        if let PolicyKind::Members { policies } = &mut out.kind {
+            for p in policies {
+                *p = p.drawing_choices()?;
+            }
+            return Some(out);
+        }
         let (PolicyKind::Feedforward { log_std, .. } | PolicyKind::Recurrent { log_std, .. }) = &mut out.kind else {
             return None;
         };
@@ -145,9 +191,23 @@ impl Policy {
             PolicyKind::Feedforward { .. }
             | PolicyKind::Squashed { .. }
             | PolicyKind::Greedy { .. }
+            | PolicyKind::Members { .. }
+            | PolicyKind::Tabular { .. } => Vec::new(),
+        };
+        let parts = match &self.kind {
+            PolicyKind::Members { policies } => {
+                let each = slots / policies.len().max(1);
+                let of = |(m, p): (usize, &Policy)| p.actor(each, Key::new(seed, MEMBERS + m as u64).bits(0, 0));
+                policies.iter().enumerate().map(of).collect()
+            }
+            PolicyKind::Feedforward { .. }
+            | PolicyKind::Recurrent { .. }
+            | PolicyKind::Squashed { .. }
+            | PolicyKind::Greedy { .. }
             | PolicyKind::Tabular { .. } => Vec::new(),
         };
         PolicyMemory {
+            parts,
             memory,
             noise: Noise::new(seed, 0xAC70),
             ws: Workspace::default(),
@@ -172,6 +232,21 @@ impl Policy {
     ) {
         actions.fit(slots, &self.space);
         let Actions { continuous, discrete } = actions;
+        if let PolicyKind::Members { policies } = &self.kind {
+            let (members, choices) = (policies.len(), self.space.discrete.iter().sum());
+            let mut own = Actions::default();
+            for (m, (policy, memory)) in policies.iter().zip(&mut actor.parts).enumerate() {
+                let seen = rows_of(m, members, observation, self.observation_width);
+                let allowed = if mask.is_empty() {
+                    Vec::new()
+                } else {
+                    rows_of(m, members, mask, choices)
+                };
+                policy.act(memory, &seen, &allowed, slots / members, deterministic, &mut own);
+                put_rows(m, members, &own, &self.space, (continuous, discrete));
+            }
+            return;
+        }
         let PolicyMemory {
             memory,
             noise,
@@ -179,6 +254,7 @@ impl Policy {
             input,
             head,
             log_prob,
+            parts: _,
         } = actor;
         let x = match &self.observation {
             Some(statistics) => {
@@ -256,6 +332,7 @@ impl Policy {
                     choices.decode(&self.space, joint, s, continuous, discrete);
                 }
             }
+            PolicyKind::Members { .. } => {}
         }
         continuous.iter_mut().for_each(|a| *a = a.clamp(-1.0, 1.0));
         super::centre::place(&self.centre, continuous);
@@ -265,6 +342,25 @@ impl Policy {
     /// `observation` and `mask` are as in [`Policy::act`]. `None` for policies that do not choose by chance, and for
     /// policies with a memory, whose probabilities depend on what came before.
     pub fn chances(&self, observation: &[f32], mask: &[f32], slots: usize) -> Option<Vec<Vec<f64>>> {
+        if let PolicyKind::Members { policies } = &self.kind {
+            let (members, choices) = (policies.len(), self.space.discrete.iter().sum());
+            let mut out = vec![Vec::new(); slots];
+            for (m, p) in policies.iter().enumerate() {
+                let seen = rows_of(m, members, observation, self.observation_width);
+                let allowed = if mask.is_empty() {
+                    Vec::new()
+                } else {
+                    rows_of(m, members, mask, choices)
+                };
+                let own = p.chances(&seen, &allowed, slots / members)?;
+                out.iter_mut()
+                    .skip(m)
+                    .step_by(members)
+                    .zip(own)
+                    .for_each(|(to, x)| *to = x);
+            }
+            return Some(out);
+        }
         let PolicyKind::Feedforward { net, .. } = &self.kind else {
             return None;
         };
@@ -305,6 +401,13 @@ impl Policy {
 
     /// Forgets the hidden state of the slots whose episode ended. Without memory this does nothing.
     pub fn forget(&self, actor: &mut PolicyMemory, ended: impl Fn(usize) -> bool) {
+        if let PolicyKind::Members { policies } = &self.kind {
+            let members = policies.len();
+            for (m, (policy, memory)) in policies.iter().zip(&mut actor.parts).enumerate() {
+                let of_member: &dyn Fn(usize) -> bool = &|row| ended(row * members + m);
+                policy.forget(memory, of_member);
+            }
+        }
         if let PolicyKind::Recurrent { net, .. } = &self.kind {
             forget(&mut actor.memory, net.hidden(), ended);
         }
@@ -316,18 +419,34 @@ impl Decide for Policy {
         self.check().is_ok() && self.observation_width == width && self.space == *space
     }
     fn mixes(&self) -> bool {
-        matches!(self.kind, PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. })
+        match &self.kind {
+            PolicyKind::Members { policies } => policies.iter().any(Decide::mixes),
+            kind => matches!(kind, PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. }),
+        }
     }
     fn remembers(&self) -> bool {
-        matches!(self.kind, PolicyKind::Recurrent { .. })
+        match &self.kind {
+            PolicyKind::Members { policies } => policies.iter().any(Decide::remembers),
+            kind => matches!(kind, PolicyKind::Recurrent { .. }),
+        }
     }
     fn bins(&self) -> Option<usize> {
         match &self.kind {
+            PolicyKind::Members { policies } => policies.first().and_then(Decide::bins),
             PolicyKind::Greedy { choices, .. } | PolicyKind::Tabular { choices, .. } => Some(choices.bins(&self.space)),
             PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. } | PolicyKind::Squashed { .. } => None,
         }
     }
     fn begin(&self, slots: usize) -> Box<dyn PolicyRunner> {
+        if let PolicyKind::Members { policies } = &self.kind {
+            let each = slots / policies.len().max(1);
+            return Box::new(EachAtWork {
+                width: self.observation_width,
+                space: self.space.clone(),
+                runners: policies.iter().map(|p| p.begin(each)).collect(),
+                slots,
+            });
+        }
         Box::new(AtWork {
             actor: self.actor(slots, 0),
             policy: self.clone(),
@@ -359,6 +478,45 @@ impl PolicyRunner for AtWork {
     }
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool) {
         self.policy.forget(&mut self.actor, ended);
+    }
+}
+
+/// Policies of members, each of which acts for its rows.
+struct EachAtWork {
+    width: usize,
+    space: ActionSpace,
+    runners: Vec<Box<dyn PolicyRunner>>,
+    slots: usize,
+}
+
+impl PolicyRunner for EachAtWork {
+    fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions) {
+        actions.fit(self.slots, &self.space);
+        let (members, choices) = (self.runners.len(), self.space.discrete.iter().sum());
+        let dims = self.space.discrete.len();
+        let mut own = Actions::default();
+        for (m, runner) in self.runners.iter_mut().enumerate() {
+            let of = |all: &[f32], width: usize| match all.is_empty() {
+                true => Vec::new(),
+                false => rows_of(m, members, all, width),
+            };
+            let (seen, allowed) = (of(observation, self.width), of(mask, choices));
+            let chance = luck.map(|l| of(l, dims));
+            runner.act(&seen, &allowed, chance.as_deref(), &mut own);
+            put_rows(
+                m,
+                members,
+                &own,
+                &self.space,
+                (&mut actions.continuous, &mut actions.discrete),
+            );
+        }
+    }
+    fn forget(&mut self, ended: &dyn Fn(usize) -> bool) {
+        let members = self.runners.len();
+        for (m, runner) in self.runners.iter_mut().enumerate() {
+            runner.forget(&|row| ended(row * members + m));
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! the learning rate falls to zero so that the last policies differ little.
 
 use super::LearnError;
+use super::central::Critic;
 use super::centre::FirstPolicy;
 use super::entry::LearnerOptions;
 use super::footprint;
@@ -66,6 +67,9 @@ learner_options! {
         normalize_rewards: bool = false,
         /// Whether the targets of the value network are standardised.
         normalize_values: bool = true,
+        /// What the value network sees: what the policy sees (`own`), or all that has happened, also what is hidden from it, and the others'
+        /// states as a set (`central`). Policies see the same either way.
+        critic: Critic = Critic::Own,
         /// Hidden layers of policy and value network.
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
@@ -88,6 +92,7 @@ learner_options! {
 
 impl LearnerOptions for PpoOptions {
     const ABOUT: &'static str = "proximal policy optimisation";
+    const PAUSES: bool = true;
     const SEARCH: &'static [&'static str] = &[
         "learning_rate=1e-4..1e-2:log",
         "gae_lambda=0.9..1",
@@ -114,6 +119,10 @@ impl LearnerOptions for PpoOptions {
         positive("initial_std", self.initial_std)?;
         self.final_std.map_or(Ok(()), |x| positive("final_std", x))?;
         share("average_from", self.average_from)
+    }
+
+    fn joint(&self) -> bool {
+        self.critic == Critic::Central
     }
 
     fn bytes(&self, round: u64, width: f64) -> f64 {
@@ -163,6 +172,8 @@ mod learner {
     struct Minibatch {
         /// `n * observation_width`.
         observation: Vec<f32>,
+        /// `n * joint_width`, or nothing.
+        joint: Vec<f32>,
         /// `n * sum(sizes)` of the finite dimensions, or nothing.
         mask: Vec<f32>,
         /// `n * continuous`.
@@ -222,7 +233,11 @@ mod learner {
             }
             let held = self.options.value_clip.map(|c| (c as f32, &b.old_value[..]));
             let weight = self.options.value_weight as f32;
-            let fit = value_loss(value.forward(seen.leaky_trace()), &b.target, weight, held);
+            let valued = match b.joint.is_empty() {
+                true => seen,
+                false => rows(b.joint.clone(), a.value.inputs()),
+            };
+            let fit = value_loss(value.forward(valued.leaky_trace()), &b.target, weight, held);
             let loss = fit.array();
             let norm = a.descend(
                 surrogate.loss + fit,
@@ -247,8 +262,10 @@ mod learner {
             } else {
                 shape.space.discrete.iter().sum()
             };
+            let j = if r.joint.is_empty() { 0 } else { shape.joint_width };
             for v in [
                 &mut b.observation,
+                &mut b.joint,
                 &mut b.mask,
                 &mut b.continuous,
                 &mut b.log_prob,
@@ -261,6 +278,7 @@ mod learner {
             b.discrete.clear();
             for &i in rows {
                 b.observation.extend_from_slice(&r.observation[i * w..(i + 1) * w]);
+                b.joint.extend_from_slice(&r.joint[i * j..(i + 1) * j]);
                 b.mask.extend_from_slice(&r.mask[i * m..(i + 1) * m]);
                 b.continuous.extend_from_slice(&r.continuous[i * c..(i + 1) * c]);
                 b.discrete.extend_from_slice(&r.discrete[i * d..(i + 1) * d]);

@@ -111,6 +111,7 @@ learner_options! {
 
 impl LearnerOptions for QLearningOptions {
     const ABOUT: &'static str = "tabular Q-learning, for finitely many states and choices";
+    const PAUSES: bool = true;
     const CHOICES: Choices = Choices::Finite;
     const SEARCH: &'static [&'static str] = &[
         "alpha=0.01..0.5:log",

@@ -201,6 +201,19 @@ impl Replay {
         self.take(batch);
     }
 
+    /// Draws `count` periods of a world, with replacement and without priorities, each with the transitions of all its `members`.
+    pub fn sample_teams(&self, count: usize, members: usize, rng: &mut Stream, batch: &mut Batch) {
+        batch.index.clear();
+        let teams = (self.len / members.max(1)).max(1);
+        for _ in 0..count {
+            let first = rng.random_range(0..teams) * members;
+            batch.index.extend(first..first + members);
+        }
+        batch.importance.clear();
+        batch.importance.resize(count * members, 1.0);
+        self.take(batch);
+    }
+
     /// Draws `count` transitions, with replacement; `beta` corrects prioritised sampling.
     pub fn sample(&self, count: usize, beta: f64, rng: &mut Stream, batch: &mut Batch) {
         batch.index.clear();

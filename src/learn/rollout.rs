@@ -20,6 +20,8 @@ pub struct Rollout {
     /// Standardised observations, `rows x observation_width`; `slots` more rows with what was seen last when the
     /// stretch is full.
     pub observation: Vec<f32>,
+    /// What a central critic saw, standardised, `rows x joint_width`, and `slots` more rows as in `observation`; empty without one.
+    pub joint: Vec<f32>,
     /// 1 where a choice is allowed, `rows x sum(sizes)` of the finite dimensions; empty if nothing is masked.
     pub mask: Vec<f32>,
     /// Continuous actions as drawn, `rows x continuous`.
@@ -38,6 +40,8 @@ pub struct Rollout {
     pub truncated_rows: Vec<usize>,
     /// The standardised observations after truncated rows, `truncated_rows.len() x observation_width`.
     pub truncated_observation: Vec<f32>,
+    /// The same for a central critic, `truncated_rows.len() x joint_width`.
+    pub truncated_joint: Vec<f32>,
     /// Values, in units of the reward: one per row, then one per slot for the observations after the last period
     /// (`rows` and `slots` of them).
     pub value: Vec<f32>,
@@ -55,11 +59,13 @@ impl Rollout {
         self.periods = 0;
         for v in [
             &mut self.observation,
+            &mut self.joint,
             &mut self.mask,
             &mut self.continuous,
             &mut self.log_prob,
             &mut self.reward,
             &mut self.truncated_observation,
+            &mut self.truncated_joint,
             &mut self.value,
             &mut self.truncated_value,
             &mut self.advantage,
@@ -84,6 +90,15 @@ impl Rollout {
         self.truncated_rows.extend(cut.map(|s| first + s));
         self.periods += 1;
         first
+    }
+
+    /// What the value network sees (one row per row, and one per slot at the end), and where episodes were truncated.
+    pub fn valued(&self) -> (&[f32], &[f32]) {
+        if self.joint.is_empty() {
+            (&self.observation, &self.truncated_observation)
+        } else {
+            (&self.joint, &self.truncated_joint)
+        }
     }
 
     /// Share of the rows after which the world ended.

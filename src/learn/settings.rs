@@ -5,7 +5,7 @@
 //! key is an error when the model is compiled.
 
 use super::entry::LearnerInfo;
-use super::methods::{self, LEARNERS};
+use super::methods::{self, Beside, LEARNERS};
 use super::options::Value;
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
@@ -79,6 +79,30 @@ pub const DRIVER_KEYS: &[Key] = &[
         doc: "ends training after so many measurements without a better one",
     },
     Key {
+        name: "policies",
+        kind: Kind::Words("choice", &["shared", "separate"]),
+        default: "shared",
+        doc: "whether the members of an agent share one policy or have one each, learned by a learner of its own",
+    },
+    Key {
+        name: "alternate",
+        kind: Kind::Whole { lo: 1, hi: 1_000_000 },
+        default: "none",
+        doc: "updates of one who learns (agent, or member with a policy of its own) before the next has its turn, the others standing still; `none` lets all learn at once",
+    },
+    Key {
+        name: "past_selves",
+        kind: Kind::Whole { lo: 1, hi: 1000 },
+        default: "none",
+        doc: "most past selves that members meet: in each world one member learns, and the others play by the present policy or a past one; steps are those of members who learn",
+    },
+    Key {
+        name: "past_share",
+        kind: Kind::Within { lo: 0.0, hi: 1.0 },
+        default: "0.5",
+        doc: "share of the episodes in which the others are past selves",
+    },
+    Key {
         name: "members",
         kind: Kind::Whole { lo: 1, hi: 10_000_000 },
         default: "1000",
@@ -126,6 +150,8 @@ pub struct TrainSettings {
     pub stop_return: Option<f64>,
     /// Ends training after so many measurements without a better one.
     pub patience: Option<usize>,
+    /// How it learns beside others.
+    pub beside: Beside,
     /// Play the published program (`random = ran2`).
     pub published: bool,
     /// Competitive and collusive action.
@@ -177,6 +203,7 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         evaluation_periods: None,
         stop_return: None,
         patience: None,
+        beside: Beside::default(),
         published: false,
         benchmarks: None,
         options: Vec::new(),
@@ -377,6 +404,10 @@ impl TrainSettings {
             "evaluation_periods" => self.evaluation_periods = whole(),
             "stop_return" => self.stop_return = value.number(),
             "patience" => self.patience = whole(),
+            "policies" => self.beside.separate = word() == Some("separate"),
+            "alternate" => self.beside.alternate = value.number().map(|x| x as u64),
+            "past_selves" => self.beside.past_selves = whole(),
+            "past_share" => self.beside.past_share = value.number(),
             "scenario" => self.scenario = word().map(String::from),
             "random" => self.published = word() == Some("ran2"),
             "benchmarks" => {

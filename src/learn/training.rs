@@ -44,6 +44,8 @@ pub struct Plan {
     pub stop_return: Option<f64>,
     /// Stop after this many measurements without a better one.
     pub patience: Option<usize>,
+    /// Updates of one seat before the next has its turn to learn; all at once without.
+    pub alternate: Option<u64>,
 }
 
 impl Plan {
@@ -153,6 +155,15 @@ pub struct Training {
     judge: Vectorised,
     /// For each state: how often it had left its domain when it was last looked at.
     seen_outside: Vec<u64>,
+    turn: Turn,
+}
+
+/// Whose turn it is to learn, where seats take turns.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Turn {
+    seat: usize,
+    /// Updates since it began.
+    updates: u64,
 }
 
 /// A learner at its seat.
@@ -170,8 +181,10 @@ struct Course {
     window: Window,
     /// Steps done when it last closed a round.
     closed: u64,
-    /// What its policy carries from turn to turn, once it has learned.
+    /// What its policy carries from turn to turn, once it has learned or while others do.
     actor: Option<PolicyMemory>,
+    /// Whether it has chosen since it began to learn: what came of its policy's last choice is not for it to learn from.
+    acted: bool,
 }
 
 impl Course {
@@ -228,6 +241,7 @@ struct Stored {
     methods: Vec<String>,
     bytes: Vec<u8>,
     courses: Vec<Course>,
+    turn: Turn,
 }
 
 /// The seed of the learner at a seat.
@@ -270,23 +284,28 @@ impl Training {
                     window: Window::default(),
                     closed: learner.steps(),
                     actor: None,
+                    acted: false,
                 },
                 learner,
                 standing: None,
             });
         }
-        Ok(Training {
+        let mut training = Training {
             plan: plan.clone(),
             chairs,
             env,
             judge,
             seen_outside: vec![0; model.states.len()],
-        })
+            turn: Turn::default(),
+        };
+        training.let_stand();
+        Ok(training)
     }
 
     /// Each learner with all its options, by seat.
     fn methods(&self) -> Vec<String> {
-        self.plan.methods.iter().map(Method::to_string).collect()
+        let turns = self.plan.alternate.map(|n| format!("alternate = {n}"));
+        self.plan.methods.iter().map(Method::to_string).chain(turns).collect()
     }
 
     /// Whether there is nothing left to do.
@@ -349,7 +368,10 @@ impl Training {
                     slots,
                     deterministic: false,
                 }) as Box<dyn Player>,
-                _ => Box::new(Learning(chair.learner.as_mut())),
+                _ => Box::new(Learning {
+                    learner: chair.learner.as_mut(),
+                    acted: &mut course.acted,
+                }),
             });
         }
         let played = play::until_closed_or(&mut players, &mut self.env, turns);
@@ -370,6 +392,7 @@ impl Training {
             }
         }
         self.measure(&due, distance)?;
+        self.pass_on();
         if self.chairs.len() > 1 && self.is_done() && self.plan.evaluations > 0 {
             // What each earned on the way was against what the others then did.
             self.measure(&(0..self.chairs.len()).collect::<Vec<_>>(), distance)?;
@@ -378,15 +401,44 @@ impl Training {
         Ok(())
     }
 
-    /// Whoever has learned goes on by its policy while others learn.
+    /// Where seats take turns: the next that has something left to learn, once this one has had its updates.
+    fn pass_on(&mut self) {
+        let Some(updates) = self.plan.alternate.filter(|_| self.chairs.len() > 1) else {
+            return;
+        };
+        if self.turn.updates < updates && !self.chairs[self.turn.seat].is_done() {
+            return;
+        }
+        for _ in 0..self.chairs.len() {
+            self.turn = Turn {
+                seat: (self.turn.seat + 1) % self.chairs.len(),
+                updates: 0,
+            };
+            if !self.chairs[self.turn.seat].is_done() {
+                break;
+            }
+        }
+    }
+
+    /// Whoever has learned, or is not on turn, goes on by its policy while others learn.
     fn let_stand(&mut self) {
         if self.is_done() {
             return;
         }
+        let turns = self.plan.alternate.is_some() && self.chairs.len() > 1;
         for (seat, chair) in self.chairs.iter_mut().enumerate() {
-            if chair.is_done() && chair.standing.is_none() {
+            let stands = chair.is_done() || (turns && seat != self.turn.seat);
+            if !stands && chair.standing.take().is_some() {
+                (chair.course.actor, chair.course.acted) = (None, false);
+            }
+            if stands && chair.standing.is_none() {
                 let policy = chair.learner.policy();
-                let seed = seed_at(seat, chair.course.record.seed);
+                let seed = Key::new(seed_at(seat, chair.course.record.seed), chair.learner.steps()).bits(0, 0);
+                let seed = if turns {
+                    seed
+                } else {
+                    seed_at(seat, chair.course.record.seed)
+                };
                 chair.course.actor = Some(policy.actor(self.env.seats()[seat].slots, seed));
                 chair.standing = Some(policy);
             }
@@ -422,6 +474,7 @@ impl Training {
         };
         let (total, done) = (chair.learner.total_steps(), chair.learner.is_done());
         chair.course.record.updates += 1;
+        self.turn.updates += u64::from(seat == self.turn.seat);
         chair.course.log(&metrics, total, done);
         chair.course.closed = metrics.steps;
     }
@@ -505,6 +558,7 @@ impl Training {
             methods: self.methods(),
             bytes: play::checkpoint(learners, &self.env),
             courses: self.chairs.iter().map(|c| c.course.clone()).collect(),
+            turn: self.turn,
         })
     }
 
@@ -526,6 +580,7 @@ impl Training {
         }
         let learners = self.chairs.iter_mut().map(|c| c.learner.as_mut());
         play::resume(&stored.bytes, learners, &mut self.env).map_err(Diagnostic::from)?;
+        self.turn = stored.turn;
         for (chair, course) in self.chairs.iter_mut().zip(stored.courses) {
             chair.standing = course.actor.as_ref().map(|_| chair.learner.policy());
             chair.course = course;

@@ -160,6 +160,7 @@ impl Translation {
         let seen = Seen {
             observation: &observation,
             mask: &mask,
+            joint: &[],
         };
         act(seen, &mut actions);
         let Actions { continuous, discrete } = actions;
@@ -419,6 +420,7 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
             seats: vec![Sitting {
                 agent: Some(model.agents[agent].name.clone()),
                 grids,
+                joint: false,
             }],
             scenario: None,
             worlds: 16,

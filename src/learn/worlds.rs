@@ -71,6 +71,8 @@ impl<W: World> Copies<W> {
                 masked: false,
                 discount: world.discount(),
                 chance: CommonChance { worlds: 1, members: 1 },
+                joint_width: 0,
+                common_reward: true,
             }],
             state: State {
                 worlds: vec![world; count],
@@ -140,6 +142,7 @@ impl<W: World> Game for Copies<W> {
         Seen {
             observation: &self.observation,
             mask: &self.mask,
+            joint: &[],
         }
     }
     fn act(&mut self, _: usize, actions: &Actions) {
@@ -178,6 +181,7 @@ impl<W: World> Game for Copies<W> {
             terminated: &self.terminated,
             truncated: &self.truncated,
             last: &self.last,
+            last_joint: &[],
             next: self.seen(0),
         })
     }

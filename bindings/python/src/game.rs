@@ -132,7 +132,14 @@ impl Game {
                 Some(named) => named.into_iter().map(Some).collect(),
             };
             let options = GameOptions {
-                seats: agents.into_iter().map(|agent| Sitting { agent, grids }).collect(),
+                seats: agents
+                    .into_iter()
+                    .map(|agent| Sitting {
+                        agent,
+                        grids,
+                        joint: false,
+                    })
+                    .collect(),
                 scenario,
                 worlds,
                 periods,

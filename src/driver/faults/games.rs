@@ -75,6 +75,7 @@ pub(super) fn two_seats() -> f64 {
     let seat = |name: &str| Sitting {
         agent: Some(name.to_string()),
         grids: false,
+        joint: false,
     };
     let options = GameOptions {
         seats: vec![seat("leader"), seat("follower")],

@@ -78,6 +78,28 @@ impl Mlp {
         self.params.edit()[start..].split_at_mut(i * o)
     }
 
+    /// The network for the inputs before the last ones, which always have the values `last`.
+    pub fn holding(&self, last: &[f32]) -> Mlp {
+        let (i, o) = (self.sizes[0], self.sizes[1]);
+        let kept = i.saturating_sub(last.len());
+        let (weights, rest) = self.params.split_at(i * o);
+        let mut params = weights[..kept * o].to_vec();
+        let mut biases = rest[..o].to_vec();
+        for (row, x) in weights[kept * o..].chunks_exact(o).zip(last) {
+            biases.iter_mut().zip(row).for_each(|(b, w)| *b += w * x);
+        }
+        params.extend_from_slice(&biases);
+        params.extend_from_slice(&rest[o..]);
+        let mut sizes = self.sizes.clone();
+        sizes[0] = kept;
+        Mlp {
+            sizes,
+            activation: self.activation,
+            params: params.into(),
+            pool: Pool::default(),
+        }
+    }
+
     /// Widths, one per layer of units: the input, each hidden layer, the output.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes

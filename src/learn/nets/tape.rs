@@ -91,10 +91,10 @@ pub fn operation<S: Shape, R: Shape, T: Tape<f32, Cpu>>(
     out.put_tape(tape)
 }
 
-/// As [`operation`], of two inputs of the same shape with tapes of their own; `back` gets both of their derivatives.
-pub fn operation_of_two<S: Shape, R: Shape>(
+/// As [`operation`], of two inputs with tapes of their own; `back` gets both of their derivatives.
+pub fn operation_of_two<S: Shape, Q: Shape, R: Shape>(
     first: Taped<S>,
-    second: Taped<S>,
+    second: Taped<Q>,
     output: Vec<f32>,
     shape: R,
     back: impl FnOnce(&[f32], &mut [f32], &mut [f32]) + 'static,

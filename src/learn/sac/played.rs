@@ -218,9 +218,11 @@ mod tests {
                     terminated: &[false, over],
                     truncated: &[false, cut],
                     last: &[0.0, 77.0],
+                    last_joint: &[],
                     next: Seen {
                         observation: &[5.0, 6.0],
                         mask: &[],
+                        joint: &[],
                     },
                 },
             );
@@ -263,9 +265,11 @@ mod tests {
                 terminated: &[false, false],
                 truncated: &[false, false],
                 last: &[],
+                last_joint: &[],
                 next: Seen {
                     observation: &[0.0, 0.0],
                     mask: &[],
+                    joint: &[],
                 },
             },
         );

@@ -109,7 +109,7 @@ fn runs_of_other_commands_and_failed_ones_are_compared_as_far_as_they_go() {
     let text = fine(here, "compare one strict.failed");
     assert!(text.contains("status") && text.contains("failed"), "{text}");
     for (line, code) in [
-        ("compare one responses", "E0954"),
+        ("compare played responses", "E0954"),
         ("compare one nowhere", "E0954"),
         ("compare one m.econ", "E0954"),
         ("compare one one --out one", "E0952"),

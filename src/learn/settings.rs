@@ -557,10 +557,6 @@ mod tests {
             ("train ppo { scenario = t2 }", "E0804"),
             ("train ppo { discount = 0.8 }", "E0806"),
             ("train ppo { shaping = 1 }", "E0805"),
-            (
-                "train ppo { policies = separate }",
-                "E0801 `train ppo` has no setting `policies` Some(\"remove it: the members of an agent block share one policy",
-            ),
             ("train q_learning { benchmarks = [1, 1] }", "E0805"),
             ("train q_learning { benchmarks = 1 }", "E0805"),
             ("train ppo { benchmarks = [1, 2] }", "E0805"),
@@ -572,6 +568,7 @@ mod tests {
         }
         assert!(train("train ppo { discount = 0.8; shaping = true }").is_ok());
         assert!(train("train ppo { discount = 0.9 }").is_ok());
+        assert!(train("train ppo { policies = separate }").is_ok());
     }
 
     #[test]

@@ -174,6 +174,8 @@ struct Requirements {
 const FAR: f64 = 1e6;
 /// Most actions whose derivatives are all taken: beyond that only those of one member of each population.
 pub(super) const FULL: usize = 24;
+/// Most actions of members who are unlike whose derivatives are all taken.
+const UNLIKE: usize = 200;
 
 /// A shock of a member's own that it sees and others do not makes a game of incomplete information.
 fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Result<(), Diagnostic> {
@@ -665,6 +667,15 @@ impl Game {
         for (c, seen) in game.choosers.iter_mut().zip(&seen) {
             let sees = |t: &usize| seen.contains(&(game.types[*t].shock, game.types[*t].element));
             c.sees = (0..game.types.len()).filter(sees).collect();
+        }
+        // Many who are not alike have conditions of their own, each.
+        let many = (FULL + 1..=UNLIKE).contains(&game.actions.len());
+        if reading.alike && many && game.types.is_empty() && game.exchangeable().contains(&false) {
+            let apart = Reading {
+                alike: false,
+                ..reading.clone()
+            };
+            return Game::new(model, nodes, &apart);
         }
         Ok(game)
     }

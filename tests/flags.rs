@@ -31,6 +31,12 @@ train a2c { steps = 4000; worlds = 4; network = [4]; seeds = 1..2; evaluations =
 scenario short { periods 4 }
 ";
 
+/// Two alike in one market, each with a policy of its own.
+const TWINS: &str = "agent firm[2] { action q in [0, 20]; reward p * q - q^2; discount 0.9 }
+market m { price p = 12 - sum(firm.q) }
+train a2c { steps = 2000; worlds = 4; network = [4]; horizon = 50; policies = separate }
+";
+
 /// A machine that is kept or replaced, with taste shocks, whose state nobody may observe.
 const CROWD: &str = "agent h[continuum] {
   noise e ~ uniform(0, 1)
@@ -100,6 +106,7 @@ const RUNS: &[&str] = &[
     "solve saver.econ --set a=0.4 --out elsewhere",
     "train saver.econ --set a=0.4 --out learned_elsewhere",
     "train market.econ --agent rival --others fixed:firm.q=2 --out rival",
+    "train twins.econ --out apart",
 ];
 
 /// A command, an option of it, a line, and what is added to that line: the outcomes must differ.
@@ -367,6 +374,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("export", "table", "export learned", "--table certificate"),
     ("export", "of-seed", "export learned", "--of-seed 2"),
     ("export", "agent", "export both", "--agent rival"),
+    ("export", "member", "export apart", "--member 2"),
     ("export", "best", "export learned", "--best"),
     ("export", "out", "export learned", "--out net"),
     ("export", "force", "export learned --out there.dot", "--force"),
@@ -561,6 +569,7 @@ fn every_option_changes_what_comes_out_or_is_refused() {
     let put = |name: &str, text: &str| std::fs::write(base.path().join(name), text).expect("written");
     put("saver.econ", SAVER);
     put("market.econ", MARKET);
+    put("twins.econ", TWINS);
     put("machine.econ", MACHINE);
     put("crowd.econ", CROWD);
     put("town.econ", TOWN);

@@ -11,6 +11,7 @@ use crate::diag::Diagnostic;
 use crate::env::interface::Interface;
 use crate::learn::export::safetensors;
 use crate::learn::onnx::onnx;
+use crate::learn::policy::{Policy, PolicyKind};
 use crate::learn::translation::{Column, tabulate};
 use crate::report::npy::{GridAxis, GridFunction, Points, npz};
 use crate::report::outcome::SOLUTION_FILE;
@@ -46,9 +47,36 @@ pub(super) struct Arguments {
     /// Of which agent, where several learned at once
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
+    /// Of which member, from 1, where members learned policies of their own
+    #[arg(long, value_name = "N")]
+    member: Option<usize>,
     /// The policy that measured best on the way, not the last
     #[arg(long)]
     best: bool,
+}
+
+/// The policy of a member, where each has its own.
+///
+/// # Errors
+/// E0934 where none is named or there is none of that number, E0989 where all share one.
+fn of_member(policy: &Policy, member: Option<usize>) -> Result<&Policy, Diagnostic> {
+    let several = match &policy.kind {
+        PolicyKind::Members { policies } => Some(policies),
+        _ => None,
+    };
+    match (several, member) {
+        (None, None) => Ok(policy),
+        (None, Some(_)) => Err(idle("--member", "its members share one policy")),
+        (Some(all), Some(m)) if (1..=all.len()).contains(&m) => Ok(&all[m - 1]),
+        (Some(all), m) => Err(Diagnostic::error(
+            "E0934",
+            match m {
+                None => "the members of this training have policies of their own, and none is named".to_string(),
+                Some(m) => format!("this training has no member {m}"),
+            },
+        )
+        .hint(format!("--member 1 to --member {}", all.len()))),
+    }
 }
 
 /// Formats of `econc export`.
@@ -92,6 +120,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 .into(),
         );
     };
+    let policy = of_member(policy, arguments.member)?;
     let source = Source::read(&run.directory.join("model.econ"))?;
     let (compiled, diagnostics) = compile(&source, &run.manifest.overrides, None);
     let Some(compiled) = compiled else {
@@ -283,8 +312,9 @@ fn columns(table: &str, bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
 }
 
 /// Options about learned policies, and whether they were typed.
-fn learned(arguments: &Arguments) -> [(&'static str, bool); 3] {
+fn learned(arguments: &Arguments) -> [(&'static str, bool); 4] {
     [
+        ("--member", arguments.member.is_some()),
         ("--of-seed", arguments.of_seed.is_some()),
         ("--agent", arguments.agent.is_some()),
         ("--best", arguments.best),

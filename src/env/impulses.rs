@@ -86,7 +86,15 @@ pub fn impulses(model: &Model, typed: &[String]) -> Result<Vec<Asked>, Diagnosti
         );
     }
     if !typed.is_empty() {
-        return typed.iter().map(|text| one(model, text)).collect();
+        let asked: Vec<Asked> = typed.iter().map(|text| one(model, text)).collect::<Result<_, _>>()?;
+        for (k, a) in asked.iter().enumerate() {
+            if asked[..k].iter().any(|b| b.name == a.name) {
+                return Err(Diagnostic::error("E0995", format!("`{}` is asked for twice", a.name))
+                    .note("responses are told apart by the name of their shock")
+                    .hint("one size at a time: run econc irf once for each"));
+            }
+        }
+        return Ok(asked);
     }
     let wide = |s: &&Shock| s.owner.is_none_or(|a| model.agents[a].axis.is_none());
     let mut chosen: Vec<&Shock> = model.shocks.iter().filter(wide).collect();

@@ -584,7 +584,9 @@ impl Recorder {
                 unbounded: (all.unbounded, all.count() as u64),
             });
         }
-        let cycle = self.output.map(|output| Cycle {
+        // Beside what does not move but for rounding nothing is large or small.
+        let moves = |k: &usize| self.sums[*k].sd() > 1e-9 * self.sums[*k].mean().abs();
+        let cycle = self.output.filter(moves).map(|output| Cycle {
             output: self.names[output].clone(),
             rows: (0..self.names.len())
                 .filter(|k| self.sums[*k].count() > 0.0)

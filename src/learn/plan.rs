@@ -96,6 +96,7 @@ impl Asked {
 /// A plan for one agent, and what of it was said and is not a default.
 struct Own {
     planned: Planned,
+    worlds: bool,
     periods: bool,
     evaluation_periods: bool,
 }
@@ -136,9 +137,25 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
     if further.is_empty() {
         return Ok(all.planned);
     }
-    name_settings(&mut all.planned, first);
+    let mut owns = Vec::new();
     for agent in further {
-        let mut next = own(model, &asked.of(agent), true)?;
+        owns.push(own(model, &asked.of(agent), true)?);
+    }
+    // They learn in the same worlds: as many as one of them says, or as the first takes by default.
+    let told = owns.iter().find(|o| o.worlds && !all.worlds).unwrap_or(&all);
+    let worlds = told.planned.plan.environment.worlds;
+    let with = |agent: &str, o: Own| match o.worlds || o.planned.plan.environment.worlds == worlds {
+        true => Ok(o),
+        false => {
+            let mut told = asked.of(agent);
+            told.options.push(("worlds".into(), worlds.to_string()));
+            own(model, &told, true)
+        }
+    };
+    all = with(first, all)?;
+    name_settings(&mut all.planned, first);
+    for (agent, next) in further.iter().zip(owns) {
+        let mut next = with(agent, next)?;
         name_settings(&mut next.planned, agent);
         all = beside(all, next, agent).map_err(|d| vec![d])?;
     }
@@ -207,6 +224,7 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
     // Worlds share chance where every learner wants it.
     env.together = env.together.min(other.together);
     Ok(Own {
+        worlds: all.worlds || next.worlds,
         periods: all.periods || next.periods,
         evaluation_periods: all.evaluation_periods || next.evaluation_periods,
         ..all
@@ -356,6 +374,7 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
     };
     Ok(Own {
         planned,
+        worlds: read.options.iter().any(|(k, _)| k == "worlds"),
         periods: said.is_some(),
         evaluation_periods: read.evaluation_periods.is_some(),
     })

@@ -23,7 +23,7 @@ const POLICIES: usize = 100;
 
 /// What a session came to.
 struct Found {
-    /// Periods until the best actions had settled, in units of [`UNIT`].
+    /// Periods until the best actions had settled, in units of [`UNIT`]; not a number where they did not.
     time: f64,
     index: Option<f64>,
     /// Whether all play best replies on the cycle.
@@ -146,7 +146,10 @@ fn find(sessions: &Sessions, s: &Session) -> Found {
         .iter()
         .flat_map(|state| (0..game.agents).map(move |i| (*state, i)));
     Found {
-        time: s.periods.saturating_sub(sessions.options.stable) as f64 / UNIT,
+        time: match s.converged {
+            true => s.periods.saturating_sub(sessions.options.stable) as f64 / UNIT,
+            false => f64::NAN,
+        },
         index: sessions.index(&s.payoff),
         equilibrium: best_replies(game, &s.strategy, &value, discount, &s.cycle)
             .iter()
@@ -172,7 +175,12 @@ fn summary(played: &[(u64, Session)], found: &[Found]) -> Vec<(String, Vec<f64>)
     // As published: every place of every cycle and every deviator counts alike.
     let pooled =
         |of: &dyn Fn(&Answer) -> f64| -> Vec<f64> { found.iter().flat_map(|f| &f.answers).map(|a| of(&a.2)).collect() };
-    let mut out = vec![("time to convergence".to_string(), each(&|f| f.time))];
+    // Of sessions that settled; the others have none.
+    let times: Vec<f64> = found.iter().map(|f| f.time).filter(|t| t.is_finite()).collect();
+    let mut out = Vec::new();
+    if !times.is_empty() {
+        out.push(("time to convergence".to_string(), times));
+    }
     if found.iter().all(|f| f.index.is_some()) {
         out.push(("index of collusion".to_string(), each(&|f| f.index.unwrap_or(f64::NAN))));
     }

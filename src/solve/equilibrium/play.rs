@@ -34,7 +34,7 @@ impl Searched {
     pub(super) fn starts(tried: usize) -> Searched {
         Searched {
             tried,
-            scope: vec![format!("{tried} starts")],
+            scope: vec![format!("{tried} start{}", if tried == 1 { "" } else { "s" })],
             ..Searched::default()
         }
     }

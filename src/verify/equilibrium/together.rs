@@ -13,10 +13,10 @@ use crate::solve::problem::ActionKind;
 /// Most combinations of finite choices, and numbers that are tried with each: in all, and at least.
 const COMBINATIONS: usize = 64;
 const SPREAD: (usize, usize) = (96, 4);
-/// Combinations from which numbers climb, and how often at most; and for one who answers a trial.
-const CLIMBED: (usize, usize) = (4, 1);
+/// Places from which numbers climb beside the best with each combination, and how often at most; and for one who answers a trial.
+const CLIMBED: (usize, usize) = (6, 1);
 const SWEEPS: (usize, usize) = (60, 12);
-/// Fewer combinations than these are all climbed from.
+/// Most combinations from whose best numbers climb.
 const EACH: usize = 8;
 /// Points of a line, and sections between the neighbours of its best one.
 const LINE: usize = 9;
@@ -113,6 +113,8 @@ impl Trial<'_, '_> {
         };
         let key = Key::new(self.seed, 0x0158);
         let mut from: Vec<(Vec<f64>, f64)> = Vec::new();
+        // The best with each combination, as what a finite choice is worth is known only with the numbers that are best for it; then the others.
+        let mut others: Vec<(Vec<f64>, f64)> = Vec::new();
         for (c, combination) in combinations.iter().enumerate() {
             let mut best = (combination.clone(), self.pays_together(at, slots, over, combination)?);
             for i in 0..spread {
@@ -122,21 +124,27 @@ impl Trial<'_, '_> {
                     x[*k] = lo + (hi - lo) * key.uniform((c * spread + i) as u64, *k as u64);
                 }
                 let v = self.pays_together(at, slots, over, &x)?;
-                if v > best.1 {
-                    best = (x, v);
-                }
+                let left = match v > best.1 {
+                    true => std::mem::replace(&mut best, (x, v)),
+                    false => (x, v),
+                };
+                others.push(left);
             }
             from.push(best);
         }
         let mut used = combinations.len() * (1 + spread);
-        // What a finite choice is worth is known only with the numbers that are best for it.
-        let climbed = climbed.max(combinations.len().min(EACH));
+        let each = from.len().min(EACH);
         from.sort_by(|a, b| b.1.total_cmp(&a.1));
+        others.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut best = from.first().cloned();
         if numbers.is_empty() {
             return Ok(best);
         }
-        for (mut x, mut v) in from.into_iter().take(climbed) {
+        let starts = from
+            .into_iter()
+            .take(each.max(1))
+            .chain(others.into_iter().take(climbed));
+        for (mut x, mut v) in starts {
             for _ in 0..sweeps {
                 let (before, was) = (x.clone(), v);
                 for k in &numbers {

@@ -10,6 +10,7 @@ use crate::check::model::Process;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
 use crate::env::cast::Cast;
+use crate::env::interface::Interface;
 use crate::env::worlds::Worlds;
 use crate::num::interpolate::{Axis, Outside, Rule, Tensor};
 use crate::solve::between::PolicyBetween;
@@ -22,8 +23,12 @@ use crate::solve::solution::Solution;
 use crate::verify::equilibrium::replies;
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::SolvedSeat;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Most places at which a reply is compared with what the player sees there, and by how much choices have to differ, relative.
+const PLACES: usize = 50_000;
+const OTHERWISE: f64 = 1e-3;
 /// Worlds that are put on nodes at once.
 const LANES: usize = 256;
 
@@ -53,6 +58,15 @@ pub(super) fn solved(
         .ok_or_else(|| Diagnostic::error("E0810", format!("`{}` decides nothing by itself", player.name)))?;
     let others = Others::of(model, &everybody, &own)?;
     let (reply, method) = replies::of_one(model, &others, &everybody, progress)?;
+    if let Some(what) = unseen(model, player, &reply)? {
+        return Err(Diagnostic::error(
+            "E0825",
+            format!(
+                "the best reply rests on what `{}` does not observe: {what}",
+                player.name
+            ),
+        ));
+    }
     Ok((
         Deviator {
             seat: SolvedSeat::of(model, &reply)?,
@@ -60,6 +74,84 @@ pub(super) fn solved(
         },
         method,
     ))
+}
+
+/// Two places that look alike to a player and at which a reply chooses otherwise, in words; `None` where it is a function of what the player observes.
+fn unseen(model: &Model, player: &Player, reply: &Solution) -> Result<Option<String>, Diagnostic> {
+    let found = |name: &String| {
+        located::state(model, name)
+            .map(Where::State)
+            .or_else(|| located::shock(model, name).map(Where::Shock))
+    };
+    let named: Vec<&String> = reply.states.iter().map(|s| &s.name).chain(&reply.chain.names).collect();
+    let places: Option<Vec<Where>> = named.iter().map(|n| found(n)).collect();
+    let axes: Option<Vec<Axis>> = reply
+        .states
+        .iter()
+        .map(|s| Axis::new(&s.nodes, false, Rule::Nodes))
+        .collect();
+    let nodes = axes.and_then(|a| Tensor::new(a, Outside::Flat));
+    let (Some(places), Some(nodes)) = (places, nodes) else {
+        return Ok(None);
+    };
+    let mut worlds = Worlds::new(model, None, 1, 1, &[])?;
+    let interface = Interface::new(model, player.agent, false)?;
+    let mut seeing = worlds.engine(interface.nodes.clone())?;
+    let (width, joint) = (interface.width(), reply.shocks());
+    let mut rows = vec![0.0; interface.members * width];
+    let mut x = vec![0.0; reply.states.len()];
+    let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
+    for place in 0..(nodes.len() * joint).min(PLACES) {
+        crate::limits::poll();
+        nodes.node(place / joint, &mut x);
+        let drawn = reply.chain.values.get(place % joint).cloned().unwrap_or_default();
+        for (at, x) in places.iter().zip(x.iter().chain(&drawn)) {
+            at.put(model, &mut worlds, 0, *x);
+        }
+        interface.observe(&seeing.run(&worlds.frame, 1)?, 1, &mut rows);
+        let seen: Vec<u32> = rows[player.member * width..][..width]
+            .iter()
+            .map(|x| x.to_bits())
+            .collect();
+        let first = *known.entry(seen).or_insert(place);
+        let other = |p: &Vec<f64>| (p[first] - p[place]).abs() > OTHERWISE * (1.0 + p[first].abs());
+        if first != place && reply.policy.iter().any(other) {
+            let value = |place: usize, k: usize| match k.checked_sub(reply.states.len()) {
+                Some(s) => reply.chain.values[place % joint][s],
+                None => {
+                    let mut x = vec![0.0; reply.states.len()];
+                    nodes.node(place / joint, &mut x);
+                    x[k]
+                }
+            };
+            let differs = (0..named.len()).filter(|k| value(first, *k) != value(place, *k));
+            return Ok(Some(differs.map(|k| named[k].clone()).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    Ok(None)
+}
+
+/// A state or a shock of the model with its element.
+#[derive(Clone, Copy)]
+enum Where {
+    State((usize, usize)),
+    Shock((usize, usize)),
+}
+
+impl Where {
+    /// Puts a value there in a world.
+    fn put(self, model: &Model, worlds: &mut Worlds, world: usize, x: f64) {
+        match self {
+            Where::State((s, e)) => worlds.set_state(s, e, world, x),
+            Where::Shock((s, e)) => {
+                let stored = match &model.shocks[s].process {
+                    Process::Chain { values, .. } => nearest(values, x) as f64,
+                    _ => x,
+                };
+                worlds.set_shock(s, e, world, stored);
+            }
+        }
+    }
 }
 
 /// Writes what everybody plays at the nodes of a solution.
@@ -94,16 +186,12 @@ fn tabulate(model: &Model, cast: &Cast, out: &mut Solution) -> Result<(), Diagno
         for w in 0..LANES {
             let place = (from + w).min(all - 1);
             nodes.node(place / joint, &mut x);
-            for ((s, e), x) in states.iter().zip(&x) {
-                worlds.set_state(*s, *e, w, *x);
+            for (at, x) in states.iter().zip(&x) {
+                Where::State(*at).put(model, &mut worlds, w, *x);
             }
             let values = out.chain.values.get(place % joint);
-            for ((s, e), x) in shocks.iter().zip(values.into_iter().flatten()) {
-                let stored = match &model.shocks[*s].process {
-                    Process::Chain { values, .. } => nearest(values, *x) as f64,
-                    _ => *x,
-                };
-                worlds.set_shock(*s, *e, w, stored);
+            for (at, x) in shocks.iter().zip(values.into_iter().flatten()) {
+                Where::Shock(*at).put(model, &mut worlds, w, *x);
             }
         }
         actor.forget_worlds(&[true; LANES]);

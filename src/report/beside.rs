@@ -388,17 +388,22 @@ fn learning(first: &Side, second: &Side, out: &mut Beside) {
         };
         out.picture(
             format!("both-discounted{suffix}"),
-            plot::learning_curves("discounted return", of(0), beside_lines(first, second)),
+            plot::learning_curves(None, "discounted return", of(0), beside_lines(first, second)),
         );
         out.picture(
             format!("both-learning{suffix}"),
-            plot::learning_curves("return of an episode", of(1), Vec::new()),
+            plot::learning_curves(None, "return of an episode", of(1), Vec::new()),
         );
         let known = |c: &[(String, Vec<f64>, Vec<Vec<f64>>); 3]| c[2].2.iter().flatten().any(|x| x.is_finite());
         if curves.iter().all(known) {
             out.picture(
                 format!("both-distance{suffix}"),
-                plot::learning_curves("distance to the exact policy, share of its mean", of(2), Vec::new()),
+                plot::learning_curves(
+                    None,
+                    "distance to the exact policy, share of its mean",
+                    of(2),
+                    Vec::new(),
+                ),
             );
         }
     }

@@ -363,9 +363,11 @@ fn curves(name: &str, seeds: &[&Trained], exact: Option<f64>) -> Vec<NamedPictur
     // The best constant choice earns the same in the worlds of every measurement, whatever the seed.
     let constants = seeds.iter().filter_map(|t| t.record.beside_constant.as_ref());
     let constant = constants.map(|b| b.value).reduce(f64::max).filter(|x| x.is_finite());
+    let whose = seeds.iter().find_map(|t| t.agent.as_deref());
     let mut out = vec![NamedPicture {
         stem: "discounted".into(),
         picture: plot::learning_curves(
+            whose,
             "discounted return",
             vec![(name.to_string(), steps.clone(), of(&|m| m.discounted))],
             benchmarks(exact, constant),
@@ -374,6 +376,7 @@ fn curves(name: &str, seeds: &[&Trained], exact: Option<f64>) -> Vec<NamedPictur
     out.push(NamedPicture {
         stem: "learning".into(),
         picture: plot::learning_curves(
+            whose,
             "return of an episode",
             vec![(name.to_string(), steps.clone(), of(&|m| m.episode_return))],
             Vec::new(),
@@ -386,6 +389,7 @@ fn curves(name: &str, seeds: &[&Trained], exact: Option<f64>) -> Vec<NamedPictur
         out.push(NamedPicture {
             stem: "distance".into(),
             picture: plot::learning_curves(
+                whose,
                 "distance to the exact policy, share of its mean",
                 vec![(name.to_string(), steps, of(&|m| m.distance.unwrap_or(f64::NAN)))],
                 Vec::new(),

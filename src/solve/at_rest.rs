@@ -134,6 +134,23 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
     let problem = Decision::new(economy.model, &options)?;
     let found = steady_state(&problem, &steady_state::SteadyStateOptions::default())?;
     let spec = problem.spec();
+    // A domain is a claim about where the state goes: who would go on beyond its end does not rest there.
+    for (own, at) in spec.states.iter().zip(&found.states) {
+        let Some(state) = crate::solve::located::state(economy.model, &own.name).map(|(s, _)| &economy.model.states[s])
+        else {
+            continue;
+        };
+        let end = state.domain.hi;
+        let numbers = matches!(own.kind, crate::solve::problem::StateKind::Continuous { .. });
+        if end.is_finite() && numbers && *at >= end - SAME * (1.0 + end.abs()) {
+            return Err(Diagnostic::error(
+                "E0910",
+                format!("`{}` comes to rest at the upper end of its domain only", own.name),
+            )
+            .at(state.span, format!("{end} is its end"))
+            .hint("widen the domain; or, where the end is a capacity, say it as a bound of the action"));
+        }
+    }
     let states = spec.states.iter().map(|s| (s.name.clone(), false)).zip(found.states);
     let actions = spec.actions.iter().map(|a| (a.name.clone(), true)).zip(found.actions);
     let names: Vec<String> = spec

@@ -470,8 +470,10 @@ pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f6
 }
 
 /// Learning curves: for each learner the mean over its seeds with a band of one standard error around it, and the
-/// single seeds behind it. `curves`: learner, steps, one row per seed. `benchmarks`: label and value of each reference line.
+/// single seeds behind it. `of`: who learns, where several do. `curves`: learner, steps, one row per seed. `benchmarks`: label and value of each reference
+/// line.
 pub fn learning_curves(
+    of: Option<&str>,
     y_label: &str,
     curves: Vec<(String, Vec<f64>, Vec<Vec<f64>>)>,
     benchmarks: Vec<(String, f64)>,
@@ -509,7 +511,10 @@ pub fn learning_curves(
     }
     Picture::Lines(
         Figure::single(
-            "Learning curves",
+            &of.map_or_else(
+                || "Learning curves".to_string(),
+                |of| format!("Learning curves of {of}"),
+            ),
             Panel {
                 x_label: "steps of the environment".to_string(),
                 y_label: y_label.to_string(),

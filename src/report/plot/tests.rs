@@ -207,6 +207,7 @@ fn learning_curves_show_mean_band_seeds_and_benchmark() {
     let svg = keep(
         "learning",
         &learning_curves(
+            None,
             "return of an episode",
             vec![
                 ("PPO".into(), steps.clone(), learner(1.0)),

@@ -137,7 +137,11 @@ fn learners_at_different_seats_draw_differently_and_options_reach_their_agent() 
         "{:?}",
         p.settings
     );
-    assert_eq!(refused(&model, &asked(&[("worlds.leader", "3")])), "E0805");
+    // What one of them says of the worlds holds for all; two cannot say two things.
+    let three = planned(&model, &asked(&[("worlds.leader", "3")]));
+    assert_eq!(three.plan.environment.worlds, 3);
+    let two = asked(&[("worlds.leader", "3"), ("worlds.follower", "4")]);
+    assert_eq!(refused(&model, &two), "E0805");
     assert_eq!(refused(&model, &asked(&[("periods.follower", "3")])), "E0805");
     assert_eq!(refused(&model, &asked(&[("alpha.folower", "0.3")])), "E0801");
     let twice = Asked {

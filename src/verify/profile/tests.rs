@@ -251,8 +251,8 @@ fn shares_of_a_budget_are_moved_together() {
 #[test]
 fn a_reply_sees_what_the_player_observes_and_no_more() {
     // Each guesses the other's coin, which it does not see: half of all guesses are right whatever one does.
-    let text = "model coins \"Two hidden coins\"\nagent p[2] {\n  state k in 0..1, start 0\n  shock c ~ markov([0, 1], [[0.5, 0.5], [0.5, 0.5]])\n  \
-        action g in 0..1\n  k' = 1 - k\n  observe k, c\n  reward if g == sum(others(p.c)) then 1 else 0\n  discount 0.5\n}\n";
+    let text = "model coins \"Two hidden coins\"\nagent p[2] {\n  noise n ~ bernoulli(0.5)\n  state c in 0..1, start random\n  \
+        action g in 0..1\n  c' = n\n  observe c\n  reward if g == sum(others(p.c)) then 1 else 0\n  discount 0.5\n}\n";
     let model = compiled(text);
     let blind = judged(&model, &[0], Behaviour::Random.into(), 0.05);
     for g in &blind.gains {
@@ -261,7 +261,7 @@ fn a_reply_sees_what_the_player_observes_and_no_more() {
         assert!(g.unsolved.is_some(), "{g:?}");
     }
     // One who sees it guesses right.
-    let model = compiled(&text.replace("observe k, c", "observe k, c, others(p.c)"));
+    let model = compiled(&text.replace("observe c", "observe c, others(p.c)"));
     let seeing = judged(&model, &[0], Behaviour::Random.into(), 0.05);
     for g in &seeing.gains {
         assert!((g.gain.0 - 1.0).abs() < 0.1 && g.unsolved.is_none(), "{g:?}");

@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn large_numbers_are_powers_of_ten() {
         assert_eq!(
-            format!("{:.3} {:.2}", plain(1234.5), plain(&-1e299)),
+            format!("{:.3} {:.2}", plain(1234.5), plain(-1e299)),
             "1234.500 -1.00e299"
         );
         assert_eq!(format!("{:.1} {:.1}", plain(f64::INFINITY), plain(f64::NAN)), "inf NaN");

@@ -3,7 +3,7 @@
 //! Items are the states and shocks of the model and the observations of everybody who chooses at this stage or before. Of an item that
 //! every member of the agent has, a member sees its own and, as a set, those of the others: their mean and, from two others on,
 //! their standard deviation, so that the order of the others does not matter. Of all other items it sees every number, or, of more than
-//! [`MOST`], mean and standard deviation. Nothing of it reaches a policy.
+//! `MOST`, mean and standard deviation. Nothing of it reaches a policy.
 
 use super::able::able;
 use super::interface::Code;

@@ -511,7 +511,7 @@ pub fn learning_curves(
     }
     Picture::Lines(
         Figure::single(
-            &of.map_or_else(
+            of.map_or_else(
                 || "Learning curves".to_string(),
                 |of| format!("Learning curves of {of}"),
             ),

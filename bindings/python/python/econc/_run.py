@@ -60,7 +60,7 @@ MAIN = {
     "solution": [], "series": ["t"], "irf": ["shock", "variable", "period"], "steady_state": ["name"], "seeds": ["seed"], "measured": [],
 }
 #: Plots of how a solution was found, not of what it is.
-BESIDE = ("convergence", "euler", "law", "life", "value", "visited")
+BESIDE = ("convergence", "euler", "irf", "law", "life", "value", "visited")
 
 
 class Run:

@@ -422,7 +422,11 @@ fn train_blocks_that_name_agents_let_them_learn_at_once() {
             "E0113",
             "`train q_learning` for `leader`",
         ),
-        (blocks("worlds = 3"), "E0805", "the same in every `train` block"),
+        (
+            blocks("worlds = 3").replace("alpha = 0.04", "worlds = 4"),
+            "E0805",
+            "the same in every `train` block",
+        ),
         (
             blocks("alpha = 0.05").replace("= follower;", "= 3;"),
             "E0805",
@@ -590,7 +594,8 @@ fn agents_that_learn_at_once_are_written_played_and_go_on_after_a_kill() {
     let and = |more: &[&'static str]| told(&[both.as_slice(), more].concat());
     assert!(and(&["--agent", "leader"]).contains("E0927"));
     assert!(and(&["--others", "follower=random"]).contains("E0934"));
-    assert!(and(&["--learner", "leader=ppo", "--learner", "follower=dqn"]).contains("E0805"));
+    let worlds = ["--with", "worlds.leader=3", "--with", "worlds.follower=4"];
+    assert!(and(&[["--learner", "leader=ppo", "--learner", "follower=dqn"], worlds].concat()).contains("E0805"));
     assert!(and(&["--learner", "ppo", "--learner", "dqn"]).contains("E0929"));
     assert!(told(&["train", "model.econ", "--agent", "leader", "--others", "whole"]).contains("E0934"));
     let beside = [

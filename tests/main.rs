@@ -1,6 +1,8 @@
 //! The integration tests, one program: each file is a module, and `cargo test --release --test suite games::` runs those of one
 //! file. Linked once, they take a minute less to build than as programs of their own.
 
+mod ages;
+mod alike;
 mod causes;
 mod chance;
 mod check;

@@ -73,6 +73,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "two_sectors_logit",
         ],
     ),
+    ("ages.rs", &["life_cycle"]),
     ("continua.rs", &["aiyagari", "huggett"]),
     ("entry.rs", &["hopenhayn"]),
     ("perceived.rs", &["krusell_smith"]),
@@ -81,7 +82,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
 ];
 
 /// Not solved: what is in the way.
-const UNSOLVED: &[(&str, &str)] = &[("life_cycle", "a continuum whose members age in whole years")];
+const UNSOLVED: &[(&str, &str)] = &[];
 
 fn path(name: &str, extension: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");

@@ -47,7 +47,7 @@ impl Apart {
 /// E0810 where no method fits, with the reasons; those of building the problem.
 pub fn fitting(model: &Model, options: &Request) -> Result<Vec<&'static str>, Diagnostic> {
     let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
-    let few = Economy::of(&model)?.few();
+    let few = Economy::of(&model).map(|e| e.few().or_else(|| e.alike()))?;
     let model = few.unwrap_or(model);
     let economy = Economy::of(&model)?;
     let (verdicts, not_one) = methods::verdicts(&economy);
@@ -126,7 +126,7 @@ const SAME: f64 = 0.01;
 /// Those of building the problems; E0905.
 pub fn apart(model: &Model, options: &Request, a: &Solved, b: &Solved) -> Result<Option<Vec<Apart>>, Diagnostic> {
     let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
-    let few = Economy::of(&model)?.few();
+    let few = Economy::of(&model).map(|e| e.few().or_else(|| e.alike()))?;
     let model = few.unwrap_or(model);
     if a.solution.chain.values != b.solution.chain.values {
         return Ok(None);

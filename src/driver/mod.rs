@@ -83,7 +83,8 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
     asked(options).map_err(|d| vec![d])?;
     let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
     // Of many who do not meet a few are enough to solve for one and to judge him.
-    let few = Economy::of(&model).ok().and_then(|e| e.few());
+    // The same of many who are alike.
+    let few = Economy::of(&model).ok().and_then(|e| e.few().or_else(|| e.alike()));
     let model = few.unwrap_or(model);
     let by_name = options.method.clone().or_else(|| word(&model, "method"));
     let economy = Economy::of(&model).map_err(|d| vec![d])?;

@@ -9,6 +9,8 @@ pub struct Weighted {
     total: f64,
     /// How much of the mass of the lowest value stands there; the rest lies above.
     atom: f64,
+    /// Whether nothing lies between two values.
+    whole: bool,
 }
 
 impl Weighted {
@@ -33,7 +35,14 @@ impl Weighted {
             masses,
             total,
             atom,
+            whole: false,
         }
+    }
+
+    /// Values between which nothing lies, such as whole numbers: a quantile is one of them.
+    pub fn of_whole_numbers(mut self) -> Weighted {
+        self.whole = true;
+        self
     }
 
     /// With no more than `mass` at the lowest value itself: what else it has lies between it and the next.
@@ -66,6 +75,17 @@ impl Weighted {
             return f64::NAN;
         };
         let goal = p.clamp(0.0, 1.0) * self.total;
+        if self.whole {
+            let mut through = 0.0;
+            let reaches = |(_, m): &(f64, f64)| {
+                through += m;
+                through >= goal * (1.0 - 1e-12)
+            };
+            return self
+                .pairs()
+                .find(reaches)
+                .map_or(self.values[self.values.len() - 1], |p| p.0);
+        }
         let (mut below, mut at) = (*first, self.atom);
         if goal <= at {
             return below;
@@ -114,6 +134,16 @@ impl Weighted {
 #[cfg(test)]
 mod tests {
     use super::Weighted;
+
+    #[test]
+    fn a_quantile_of_whole_numbers_is_one_of_them() {
+        let w = Weighted::new([(1.0, 0.3), (2.0, 0.3), (3.0, 0.4)]).of_whole_numbers();
+        let got: Vec<f64> = [0.0, 0.3, 0.31, 0.6, 0.61, 1.0]
+            .iter()
+            .map(|p| w.quantile(*p))
+            .collect();
+        assert_eq!(got, [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);
+    }
 
     #[test]
     fn what_is_uniform_has_the_numbers_of_the_textbook() {

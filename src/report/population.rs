@@ -59,6 +59,20 @@ pub fn tables(p: &Population) -> Vec<NamedTable> {
         ),
         table("lorenz", "Lorenz curve (share of all that the lowest have)", shares, 12),
     ];
+    for profile in &p.profiles {
+        let mut own = Table::new()
+            .numbers(&profile.state, profile.values.clone())
+            .numbers("share", profile.share.clone());
+        for (name, means) in &profile.means {
+            own = own.numbers(name, means.clone());
+        }
+        out.push(table(
+            &format!("profile-{}", stem_of(&profile.state)),
+            &format!("Means by {}", profile.state),
+            own,
+            12,
+        ));
+    }
     let curves = lorenz(p).map(|(name, curve)| lorenz_table(&format!("lorenz-{}", stem_of(&name)), &name, &curve));
     out.extend(curves);
     out
@@ -185,6 +199,22 @@ pub fn pictures(p: &Population) -> Vec<NamedPicture> {
                 },
             )),
         });
+    }
+    for profile in &p.profiles {
+        for (name, means) in &profile.means {
+            out.push(NamedPicture {
+                stem: format!("profile-{}-{}", stem_of(&profile.state), stem_of(name)),
+                picture: Picture::Lines(Figure::single(
+                    format!("{name} by {}", profile.state),
+                    Panel {
+                        x_label: profile.state.clone(),
+                        y_label: format!("mean of {name}"),
+                        series: vec![Series::line("", profile.values.clone(), means.clone())],
+                        ..Panel::default()
+                    },
+                )),
+            });
+        }
     }
     out.extend(lorenz(p).map(|(name, curve)| lorenz_picture(&format!("lorenz-{}", stem_of(&name)), &name, &curve)));
     out

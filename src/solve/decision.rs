@@ -233,6 +233,7 @@ impl Decision {
         let lasts = discount != Some(0.0) && b.discounts();
         let ends = b.unroll.dag.as_const(paid.end) != Some(0.0);
         let copied = matches!((read.next.as_slice(), action_ids.as_slice()), ([next], [a]) if next == a);
+        let counts = b.counts(&paid, &read, &axes, (&noise_ids, &shocks_next, together.chance)) && !compiled.cells;
         let later: Vec<Id> = read.outputs.iter().copied().chain(together.chance).collect();
         let spec = Spec {
             held: b.held(&axes),
@@ -252,6 +253,7 @@ impl Decision {
                 .then_some(1)),
             discount,
             ends,
+            counts,
             differentiable: !compiled.steps,
             kinks: compiled.kinks,
             action_is_next_state: (copied && !ends).then_some((0, 0)),

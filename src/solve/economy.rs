@@ -293,6 +293,39 @@ impl<'m> Economy<'m> {
         if owned { self.resized() } else { None }
     }
 
+    /// The model with one member in place of a continuum that takes prices as given, where all members are alike at all times: they begin in the same
+    /// way, and what they draw they share. `None` elsewhere, and where members are told from others, end, or are as many as is found.
+    pub fn alike(&self) -> Option<Model> {
+        let model = self.model;
+        let ([seat], Concept::Competitive) = (self.seats.as_slice(), self.concept) else {
+            return None;
+        };
+        let [agent] = seat.agents.as_slice() else { return None };
+        let who = &model.agents[*agent];
+        let axis = who.axis?;
+        let begins =
+            |s: &crate::check::model::State| s.start.and_then(|n| model.graph.nodes[n.0 as usize].domain.as_point());
+        let own = |s: &&crate::check::model::State| s.owner == Some(*agent);
+        let others = |a: &crate::graph::Axis| matches!(a.kind, AxisKind::Others(_) | AxisKind::Stack(_));
+        let draws = |n: &crate::check::model::Noise| model.graph.nodes[n.node.0 as usize].shape.contains(&axis);
+        let shared = model.graph.axes[axis.0 as usize].continuum
+            && who.shape == [axis]
+            && who.found_mass.is_none()
+            && model.ends.is_empty()
+            && !model.shocks.is_empty()
+            && model.shocks.iter().all(|s| s.owner.is_none())
+            && !model.noises.iter().any(draws)
+            && !model.graph.axes.iter().any(others)
+            && model.states.iter().filter(own).all(|s| begins(s).is_some());
+        if !shared {
+            return None;
+        }
+        let mut out = resized(model, axis, 1)?;
+        out.graph.axes[axis.0 as usize].continuum = false;
+        out.concept = Some(Concept::Competitive);
+        Some(out)
+    }
+
     /// As [`Economy::few`], whatever moves states that belong to no member.
     pub fn resized(&self) -> Option<Model> {
         let model = self.model;

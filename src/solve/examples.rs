@@ -276,6 +276,7 @@ pub fn spec(states: Vec<StateAxis>, chain: JointChain, actions: Vec<ActionAxis>,
         held: Vec::new(),
         first_shock: None,
         steady_state: None,
+        counts: false,
     }
 }
 

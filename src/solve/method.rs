@@ -101,6 +101,8 @@ pub struct Structure {
     pub chances_move: bool,
     /// Whether it may end.
     pub ends: bool,
+    /// Whether whole-number states, and ends, move by themselves: see [`Spec::counts`].
+    pub counts: bool,
     /// Whether reward and laws have derivatives in continuous states and actions.
     pub differentiable: bool,
     /// Whether `min`, `max` or `abs` stand between choices and what they bring.
@@ -126,6 +128,7 @@ impl Structure {
             action_is_next_state: spec.action_is_next_state == Some((0, 0)),
             chances_move: spec.chances_move,
             ends: spec.ends,
+            counts: spec.counts,
             differentiable: spec.differentiable,
             kinks: spec.kinks,
         }

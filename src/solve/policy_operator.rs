@@ -273,6 +273,53 @@ impl PolicyOperator {
         (count, first)
     }
 
+    /// Counts what comes after `by[shock]` times as much.
+    pub fn weigh(&mut self, by: &[f64]) {
+        for block in &mut self.blocks {
+            let by = by[block.shock];
+            (block.layers.iter_mut()).for_each(|l| l.weight.iter_mut().for_each(|w| *w *= by));
+            if let Some(sparse) = &mut block.sparse {
+                sparse.weight.iter_mut().for_each(|w| *w *= by);
+            }
+        }
+    }
+
+    /// What a period is worth where `later` (state node x joint shock) is what the next one is.
+    pub fn once(&self, bellman: &Bellman, later: &[f64]) -> Vec<f64> {
+        let (mut continuation, mut out) = (Continuation::default(), vec![0.0; later.len()]);
+        bellman.continuation(&bellman.tensor, later, &mut continuation);
+        self.apply(&bellman.tensor, &continuation, bellman.shocks(), false, &mut out);
+        out
+    }
+
+    /// What the policy is worth for ever, from the guess `value` (state node x joint shock): the value, a bound on its error and what was asked of it,
+    /// `tolerance` relative to one plus its largest size. For a constant discount factor, which ends of lives may lower.
+    pub fn settled(&self, bellman: &Bellman, mut value: Vec<f64>, tolerance: f64) -> (Vec<f64>, f64, f64) {
+        let discount = bellman.problem.spec().discount.unwrap_or(1.0);
+        // Where nothing ends a constant of the value is discounted in the same way everywhere; otherwise nothing of the kind can be added.
+        let lasts = self.least() >= discount * (1.0 - 1e-12);
+        let mut best = f64::INFINITY;
+        for k in 0.. {
+            let next = self.once(bellman, &value);
+            let (lo, hi) = span(&value, &next);
+            let largest = next.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            let target = tolerance * size(&next);
+            // MacQueen's (1966) bounds, and their middle.
+            let ahead = discount / (1.0 - discount);
+            let (error, shift) = match lasts {
+                true => (ahead * 0.5 * (hi - lo), ahead * 0.5 * (hi + lo)),
+                false => (ahead * lo.abs().max(hi.abs()), 0.0),
+            };
+            if error <= 0.1 * target || !(error < 0.5 * best) || k == EVALUATIONS {
+                return (next.iter().map(|v| v + shift).collect(), error, target);
+            }
+            best = error;
+            let goal = (0.01 * target * (1.0 - discount)).max(1e-15 * largest);
+            self.evaluate(bellman, &mut value, None, lasts.then_some(discount), goal, EVALUATIONS);
+        }
+        (value, f64::NAN, f64::NAN)
+    }
+
     /// Moves `value` (state node x joint shock, shocks fastest), the improved value, to the value of the policy. `within` bounds
     /// that value: `(least, most)` that it may lie from `value`. `constant` is the discount factor if it is the same everywhere
     /// (then constants are added by the McQueen-Porteus midpoint); `target` is the residual worth reaching, in units of the value.
@@ -368,16 +415,9 @@ impl PolicyOperator {
 /// Most evaluations of one policy that follow one another.
 const EVALUATIONS: usize = 20;
 
-/// What a policy is worth at all nodes (`policy[action]`, state node x joint shock), from the guess `value`: the value, where the policy
-/// leads, the bound on the value's error and what was asked of it, `tolerance` relative to one plus its largest size. Nodes are worked on in
-/// blocks of `block`. For a constant discount factor and continuous actions alone.
-pub fn evaluated(
-    bellman: &Bellman,
-    policy: &[Vec<f64>],
-    mut value: Vec<f64>,
-    tolerance: f64,
-    block: usize,
-) -> (Vec<f64>, PolicyOperator, f64, f64) {
+/// Where a policy leads at all nodes (`policy[action]`, state node x joint shock), and what it pays. Nodes are worked on in blocks of `block`. For
+/// continuous actions alone.
+pub fn operator(bellman: &Bellman, policy: &[Vec<f64>], block: usize) -> PolicyOperator {
     let (nz, nodes, ns) = (bellman.shocks(), bellman.nodes(), bellman.tensor.axes().len());
     let units: Vec<(usize, usize)> = (0..nz)
         .flat_map(|j| (0..nodes).step_by(block).map(move |first| (j, first)))
@@ -407,32 +447,24 @@ pub fn evaluated(
         )
     };
     let all: Option<Vec<Rows>> = units.par_iter().map(|u| limits::going(|| one(u))).collect();
-    let operator = PolicyOperator {
+    PolicyOperator {
         blocks: all.unwrap_or_else(|| limits::leave()),
-    };
-    let discount = bellman.problem.spec().discount.unwrap_or(1.0);
-    let (mut continuation, mut next) = (Continuation::default(), vec![0.0; value.len()]);
-    let mut best = f64::INFINITY;
-    for k in 0.. {
-        bellman.continuation(&bellman.tensor, &value, &mut continuation);
-        operator.apply(&bellman.tensor, &continuation, nz, false, &mut next);
-        let (lo, hi) = span(&value, &next);
-        let largest = next.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        let target = tolerance * size(&next);
-        // MacQueen's (1966) bounds, and their middle.
-        let (error, shift) = (
-            discount / (1.0 - discount) * 0.5 * (hi - lo),
-            discount / (1.0 - discount) * 0.5 * (hi + lo),
-        );
-        if error <= 0.1 * target || !(error < 0.5 * best) || k == EVALUATIONS {
-            let value = next.iter().map(|v| v + shift).collect();
-            return (value, operator, error, target);
-        }
-        best = error;
-        let goal = (0.01 * target * (1.0 - discount)).max(1e-15 * largest);
-        operator.evaluate(bellman, &mut value, None, Some(discount), goal, EVALUATIONS);
     }
-    (value, operator, f64::NAN, f64::NAN)
+}
+
+/// What a policy is worth at all nodes (`policy[action]`, state node x joint shock), from the guess `value`: the value, where the policy
+/// leads, the bound on the value's error and what was asked of it, `tolerance` relative to one plus its largest size. Nodes are worked on in
+/// blocks of `block`. For a constant discount factor and continuous actions alone.
+pub fn evaluated(
+    bellman: &Bellman,
+    policy: &[Vec<f64>],
+    value: Vec<f64>,
+    tolerance: f64,
+    block: usize,
+) -> (Vec<f64>, PolicyOperator, f64, f64) {
+    let operator = operator(bellman, policy, block);
+    let (value, error, target) = operator.settled(bellman, value, tolerance);
+    (value, operator, error, target)
 }
 
 /// What errors of a value (one number per point) are relative to: `1 + sup |V|`, or `DIFFERENCES` times what values differ by where that is less. So neither

@@ -174,6 +174,9 @@ pub struct Spec {
     pub action_is_next_state: Option<(usize, usize)>,
     /// Whether the problem may end.
     pub ends: bool,
+    /// Whether there are whole-number states whose laws read nothing but such states, ends and chances nothing but these, shocks and draws, and no draw
+    /// is read by anything else: lives count their periods, whatever is done.
+    pub counts: bool,
     /// Whether reward and laws have derivatives in continuous states and actions: no step (floor, a comparison, a choice) stands between.
     pub differentiable: bool,
     /// Whether the reward or a law of motion has kinks (`min`, `max`, `abs`) in a state or a continuous action: optima may sit

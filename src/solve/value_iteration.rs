@@ -20,7 +20,7 @@ mod bound;
 mod forever;
 mod improve;
 
-pub(super) use bound::leaves;
+pub(super) use bound::{leaves, leaving};
 
 use super::bellman::{Bellman, Interpolation};
 use super::method::{Method, Structure, Task};

@@ -3,6 +3,10 @@
 
 use super::histogram::{Lottery, Nodes, chains};
 
+/// Most periods that a cohort is followed, and what is left of it that counts as none.
+const LONGEST: usize = 20_000;
+const NOBODY: f64 = 1e-15;
+
 /// One thing that may happen: its chance at each place, and where it leads.
 pub struct Branch {
     /// One number per place.
@@ -44,6 +48,35 @@ impl Flow {
             out.iter_mut().zip(&self.born).for_each(|(o, b)| *o += dead * b);
         }
         debug_assert_eq!(out.len(), nodes.places());
+    }
+
+    /// Where members are, who were all born in the same way: one cohort is followed from birth until nobody of it lives, and in each period those of all
+    /// ages are side by side. One number per place, summing to 1; `None` where nobody is born, or where some live for ever.
+    pub fn by_cohort(&self, nodes: &Nodes) -> Option<Vec<f64>> {
+        if self.born.is_empty() {
+            return None;
+        }
+        let (mut cohort, mut all) = (self.born.clone(), self.born.clone());
+        let (mut happens, mut moved) = (vec![0.0; all.len()], vec![0.0; all.len()]);
+        for _ in 0..LONGEST {
+            crate::limits::poll();
+            moved.fill(0.0);
+            for branch in &self.branches {
+                for ((h, m), c) in happens.iter_mut().zip(&cohort).zip(&branch.chance) {
+                    *h = m * c;
+                }
+                branch.to.lead(&happens, &mut moved);
+            }
+            chains(&moved, &self.transition, &mut cohort);
+            all.iter_mut().zip(&cohort).for_each(|(a, c)| *a += c);
+            if cohort.iter().sum::<f64>() < NOBODY {
+                let sum: f64 = all.iter().sum();
+                all.iter_mut().for_each(|a| *a /= sum);
+                debug_assert_eq!(all.len(), nodes.places());
+                return Some(all);
+            }
+        }
+        None
     }
 
     /// The share of members, `mass` as in the histogram (one share per node and joint shock state), who are at the lowest node of a state itself in the

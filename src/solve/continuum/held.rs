@@ -229,9 +229,6 @@ fn alone(economy: &Economy) -> Result<usize, String> {
     if model.graph.below(matter).through_roots().inputs().iter().any(dated) {
         return Err("something depends on the date".into());
     }
-    if let Some(s) = model.states.iter().find(|s| s.owner.is_some() && s.domain.integer) {
-        return Err(format!("`{}` takes whole numbers", s.name));
-    }
     let tastes = model.actions.iter().find(|a| a.taste.is_some());
     if let Some(a) = tastes.filter(|_| model.agents[*agent].actions.len() > 1) {
         return Err(format!(

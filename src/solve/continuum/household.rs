@@ -4,6 +4,7 @@ use super::classes::{Classes, by_themselves};
 use super::flow::{Branch, Flow};
 use super::held::{Held, Kind};
 use super::histogram::{Invariant, Lottery, Nodes, invariant};
+use super::population::Profile;
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId};
@@ -14,13 +15,13 @@ use crate::solve::method::{Method, Structure, Task};
 use crate::solve::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
 use crate::solve::progress::Watch;
 use crate::solve::solution::{Reader, Solution};
-use crate::solve::time_iteration::{Carried, EndogenousGrid, SWEEPS, TimeIteration, TimeIterationOptions};
+use crate::solve::time_iteration::{Ages, Carried, EndogenousGrid, SWEEPS, TimeIteration, TimeIterationOptions, ages};
 use crate::solve::value_iteration::ValueIteration;
 use std::sync::Arc;
 
 /// Fewest cells of the one continuous state of a distribution, and most places of any.
 const CELLS: usize = 900;
-const PLACES: usize = 400_000;
+const PLACES: usize = 1_500_000;
 /// Fewest nodes that are left of a state.
 const FEW: usize = 40;
 /// How much of the mass may move in a period at rest.
@@ -37,11 +38,14 @@ pub struct Household<'h> {
     states: Vec<Vec<f64>>,
     /// Which watched node each mean averages, and which says among whom.
     averaged: Vec<Option<(usize, Option<usize>)>>,
+    /// What else members are described by, with the number of its watched node: where a state takes whole numbers.
+    described: Vec<(String, usize)>,
     classes: Classes,
     tolerance: f64,
     sweeps: usize,
     solution: Option<Solution>,
     carried: Option<Carried>,
+    ages: Option<Ages>,
     /// The last distribution, one number per place.
     pub mass: Vec<f64>,
     /// The share of members at the lowest node of each state itself.
@@ -75,6 +79,9 @@ impl<'h> Household<'h> {
                 Kind::Mean { of, when } => Some((watch(of), when.map(&mut watch))),
                 _ => None,
             })
+            .collect();
+        let described: Vec<(String, usize)> = (described(held).into_iter())
+            .map(|(name, node)| (name, watch(node)))
             .collect();
         let mut decision = Decision::with_numbers(&held.model, options, &free, &watched)?;
         for state in &mut decision.spec_mut().states {
@@ -141,11 +148,13 @@ impl<'h> Household<'h> {
             states,
             nodes,
             averaged,
+            described,
             decision,
             tolerance: said("tolerance").unwrap_or(defaults::TOLERANCE),
             sweeps: said("iterations").map_or(SWEEPS, |x| x as usize),
             solution: None,
             carried: None,
+            ages: None,
         })
     }
 
@@ -201,8 +210,13 @@ impl<'h> Household<'h> {
         let enters = self.held.numbers.iter().any(entry);
         self.solve(enters, progress)?;
         let worth = if enters { self.worth()? } else { f64::NAN };
-        let (flow, watched) = self.flow()?;
+        let (flow, watched) = self.flow(false)?;
         let forward = |mass: &[f64], out: &mut [f64]| flow.forward(&self.nodes, mass, out);
+        if self.decision.spec().counts
+            && let Some(lived) = flow.by_cohort(&self.nodes)
+        {
+            self.mass = lived;
+        }
         let rest = invariant((&self.nodes, &self.classes), &self.mass, REST, forward);
         if !(rest.residual < 1e3 * REST) {
             return Err(Diagnostic::error("E0939", "the distribution does not come to rest")
@@ -273,7 +287,7 @@ impl<'h> Household<'h> {
         if let Some(solution) = &mut self.solution {
             solution.policy = policy.to_vec();
         }
-        self.flow()
+        self.flow(false)
     }
 
     /// Which watched node each mean averages, and which says among whom; one per held number.
@@ -284,6 +298,9 @@ impl<'h> Household<'h> {
     /// Solves, from where the problem last stood; `whole` with the value.
     fn solve(&mut self, whole: bool, progress: &mut dyn Watch) -> Result<(), Diagnostic> {
         let structure = Structure::of(self.decision.spec());
+        if ages::fits(&structure).is_ok() {
+            return self.by_age(whole, progress);
+        }
         let slopes = EndogenousGrid::smooth(&structure).is_ok();
         if slopes && let (Some(carried), Some(last)) = (&self.carried, &mut self.solution) {
             let options = TimeIterationOptions {
@@ -327,8 +344,25 @@ impl<'h> Household<'h> {
         Ok(())
     }
 
+    /// The same where whole-number states move by themselves.
+    fn by_age(&mut self, whole: bool, progress: &mut dyn Watch) -> Result<(), Diagnostic> {
+        let options = TimeIterationOptions {
+            tolerance: self.tolerance,
+            sweeps: self.sweeps,
+            endogenous: true,
+        };
+        let ages = Ages::solve(&self.decision, self.ages.as_ref(), options, progress)?;
+        match &mut self.solution {
+            Some(last) if !whole => last.policy = vec![ages.policy(&self.decision)],
+            last => *last = Some(ages.solution(&self.decision, options)?),
+        }
+        self.ages = Some(ages);
+        Ok(())
+    }
+
     /// How members move under the policy, and the watched nodes expected at every place, `[watched][place]`.
-    fn flow(&self) -> Result<(Flow, Vec<Vec<f64>>), Diagnostic> {
+    /// With `all` also what members are described by; not a number where that reads what their problem does not.
+    fn flow(&self, all: bool) -> Result<(Flow, Vec<Vec<f64>>), Diagnostic> {
         let Some(solution) = &self.solution else {
             return Err(Diagnostic::error("E0990", "the members' problem was not solved"));
         };
@@ -337,15 +371,16 @@ impl<'h> Household<'h> {
         let (n, nz, ns) = (self.nodes.len(), self.nodes.shocks(), spec.states.len());
         let refs: Vec<&[f64]> = self.states.iter().map(Vec::as_slice).collect();
         let draws = spec.next_uses_noise || spec.ends;
-        let count = self
-            .averaged
-            .iter()
-            .flatten()
-            .map(|a| 1 + usize::from(a.1.is_some()))
-            .sum();
-        let all: Vec<usize> = (0..spec.noise_weights.len()).collect();
+        let averaged = self.averaged.iter().flatten();
+        let averaged: usize = averaged.map(|a| 1 + usize::from(a.1.is_some())).sum();
+        let count = averaged + if all { self.described.len() } else { 0 };
+        let each: Vec<usize> = (0..spec.noise_weights.len()).collect();
         // What no noise moves is looked at once.
-        let noises: &[usize] = if draws || self.reads_noise() { &all } else { &all[..1] };
+        let noises: &[usize] = if draws || all || self.reads_noise() {
+            &each
+        } else {
+            &each[..1]
+        };
         let places = n * nz;
         let tastes = self.tastes(solution)?;
         let count_choices = tastes.as_ref().map_or(1, |t| t.values.len());
@@ -418,6 +453,10 @@ impl<'h> Household<'h> {
                 }
                 for (w, own) in watched.iter_mut().enumerate() {
                     let Some(values) = self.decision.watch(w, &lanes, n) else {
+                        if w >= averaged {
+                            own.fill(f64::NAN);
+                            continue;
+                        }
                         return Err(crate::solve::economy::cannot(
                             "a mean reads what the members' own problem does not depend on",
                         ));
@@ -433,7 +472,7 @@ impl<'h> Household<'h> {
             .iter()
             .flatten()
             .flatten()
-            .chain(watched.iter().flatten())
+            .chain(watched.iter().take(averaged).flatten())
             .all(|x| x.is_finite());
         if !finite {
             return Err(Diagnostic::error(
@@ -455,6 +494,58 @@ impl<'h> Household<'h> {
             },
             watched,
         ))
+    }
+
+    /// What members have and do at each value of every state that takes whole numbers, where they last were.
+    ///
+    /// # Errors
+    /// E0990 where nothing was solved.
+    pub fn profiles(&self) -> Result<Vec<Profile>, Diagnostic> {
+        let spec = self.decision.spec();
+        let whole = |s: &usize| matches!(spec.states[*s].kind, StateKind::Integer { .. });
+        let counted: Vec<usize> = (0..spec.states.len()).filter(whole).collect();
+        if counted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (_, watched) = self.flow(true)?;
+        let nz = self.nodes.shocks();
+        let mut of: Vec<(String, Vec<f64>)> = Vec::new();
+        for s in (0..spec.states.len()).filter(|s| !whole(s)) {
+            let values = (0..self.nodes.places()).map(|p| self.states[s][p / nz]);
+            of.push((
+                self.held.model.states[self.decision.origin[s].0].name.clone(),
+                values.collect(),
+            ));
+        }
+        let read = |(name, w): &(String, usize)| Some((name.clone(), watched.get(*w)?.clone()));
+        of.extend(
+            self.described
+                .iter()
+                .filter_map(read)
+                .filter(|o| o.1.iter().all(|x| x.is_finite())),
+        );
+        let one = |s: &usize| {
+            let values = self.nodes.axes()[*s].clone();
+            let sums = |f: &dyn Fn(usize) -> f64| {
+                let mut out = vec![0.0; values.len()];
+                for (place, m) in self.mass.iter().enumerate().filter(|(_, m)| **m > 0.0) {
+                    out[self.nodes.index(place / nz, *s)] += m * f(place);
+                }
+                out
+            };
+            let share = sums(&|_| 1.0);
+            let mean = |(name, of): &(String, Vec<f64>)| {
+                let all = sums(&|p| of[p]);
+                (name.clone(), all.iter().zip(&share).map(|(x, s)| x / s).collect())
+            };
+            Profile {
+                state: self.held.model.states[self.decision.origin[*s].0].name.clone(),
+                means: of.iter().map(mean).collect(),
+                values,
+                share,
+            }
+        };
+        Ok(counted.iter().map(one).collect())
     }
 
     /// The chances of choices that have tastes; `None` where there are none.
@@ -542,6 +633,31 @@ impl<'h> Household<'h> {
         }
         Ok(at)
     }
+}
+
+/// What members are described by where one of their states takes whole numbers: what each chooses and what the file defines of it.
+fn described(held: &Held) -> Vec<(String, NodeId)> {
+    let model = &held.model;
+    let agent = &model.agents[held.agent];
+    if !(model.states.iter()).any(|s| s.owner == Some(held.agent) && s.domain.integer) {
+        return Vec::new();
+    }
+    let own = |n: &&crate::check::model::Named| {
+        let inside = n
+            .name
+            .strip_prefix(&agent.name)
+            .is_some_and(|rest| rest.starts_with('.'));
+        inside
+            && matches!(n.kind.as_str(), "action" | "let")
+            && n.phase > crate::graph::Phase::Constant
+            && model.graph.nodes[n.node.0 as usize].shape == agent.shape
+    };
+    model
+        .names
+        .iter()
+        .filter(own)
+        .map(|n| (n.name.clone(), n.node))
+        .collect()
 }
 
 /// The one choice of members, with tastes.

@@ -30,6 +30,36 @@ pub struct Population {
     pub build: ProblemOptions,
     /// What states are distributed like.
     pub spread: Vec<Spread>,
+    /// What members have and do by what they count, one for each state that takes whole numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Profile>,
+}
+
+/// Means over the members at each value of a state that takes whole numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The state.
+    pub state: String,
+    /// Its values, ascending.
+    pub values: Vec<f64>,
+    /// The share of all members at each value.
+    pub share: Vec<f64>,
+    /// What is averaged, and its mean at each value; not a number where nobody is.
+    pub means: Vec<(String, Vec<f64>)>,
+}
+
+impl Profile {
+    /// The mean at a value of the state, or over all members; `None` for what is not averaged.
+    pub fn mean(&self, of: &str, at: Option<f64>) -> Option<f64> {
+        let means = &self.means.iter().find(|m| m.0 == of)?.1;
+        match at {
+            Some(x) => self.values.iter().position(|v| *v == x).map(|i| means[i]),
+            None => {
+                let some = self.share.iter().zip(means).filter(|(s, _)| **s > 0.0);
+                Some(some.map(|(s, m)| s * m).sum())
+            }
+        }
+    }
 }
 
 /// Statistics of a state over the members.

@@ -24,8 +24,10 @@ const WIDENINGS: usize = 16;
 /// Of these, where members' problem has no solution at some numbers.
 const FIRST_WIDENINGS: usize = 3;
 const WIDER: f64 = 1.6;
-/// Nodes of a continuous state where the file says nothing; every how many-th of them is there at first.
+/// Nodes of a continuous state where the file says nothing, alone and beside states that take whole numbers, which multiply them; every how many-th of
+/// them is there at first.
 const NODES: usize = 600;
+const NODES_EACH: usize = 200;
 const THIN: usize = 4;
 /// How exactly numbers are found, at first and at the end, and the first step of a search that begins close by.
 const ROUGH: f64 = 1e-4;
@@ -161,8 +163,12 @@ fn scales(held: &Held, unknown: &[usize]) -> Vec<Scale> {
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
     let refuse = |why: String| crate::solve::economy::cannot(why);
     let held = Held::new(economy).map_err(refuse)?;
+    let whole = |s: &crate::check::model::State| s.owner == Some(held.agent) && s.domain.integer;
     let mut build = ProblemOptions {
-        nodes: NODES,
+        nodes: match held.model.states.iter().any(whole) {
+            true => NODES_EACH,
+            false => NODES,
+        },
         dense_below: true,
         ..ProblemOptions::default()
     };
@@ -239,6 +245,10 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let spread = (solution.states.iter().enumerate()).map(|(s, state)| {
         let low = household.lowest[s];
         let w = household.nodes.marginal(&household.mass, s).with_atom(low);
+        let w = match household.decision.spec().states[s].kind {
+            StateKind::Integer { .. } => w.of_whole_numbers(),
+            StateKind::Continuous { .. } => w,
+        };
         Spread::of(&state.name, &w, low)
     });
     let unit = |k: usize| conditions.last[k].abs().max(1e-3);
@@ -259,6 +269,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         top: conditions.top,
         excess: excess.fold(0.0, f64::max),
         spread: spread.collect(),
+        profiles: household.profiles()?,
         build,
     };
     let scope = match x.len() {

@@ -28,6 +28,37 @@ pub(super) struct Relevant {
 }
 
 impl Builder<'_> {
+    /// Whether lives count their periods, whatever is done: see [`crate::solve::problem::Spec::counts`]. `drawn` are noises, next shocks and what multiplies
+    /// weights of noises.
+    pub(super) fn counts(
+        &self,
+        paid: &Paid,
+        read: &Relevant,
+        axes: &[StateAxis],
+        (noises, shocks_next, chance): (&[Id], &[Id], Option<Id>),
+    ) -> bool {
+        let whole = |k: &usize| matches!(axes[*k].kind, StateKind::Integer { .. });
+        let all = 0..read.now.len();
+        let laws: Vec<Id> = all.clone().filter(whole).map(|k| read.next[k]).collect();
+        let others: Vec<Id> = all.clone().filter(|k| !whole(k)).map(|k| read.next[k]).collect();
+        let chosen: Vec<Id> = (paid.actions.iter().map(|a| a.id))
+            .chain(all.clone().filter(|k| !whole(k)).map(|k| read.now[k]))
+            .collect();
+        let whole_now: Vec<Id> = all.filter(whole).map(|k| read.now[k]).collect();
+        let dag = &self.unroll.dag;
+        let by_themselves = dag
+            .inputs_of(&laws)
+            .iter()
+            .all(|i| whole_now.contains(i) || self.numbers.contains(i));
+        let ends: Vec<Id> = std::iter::once(paid.end).chain(chance).collect();
+        let paid_for = [&[paid.reward, paid.slack, paid.discount], &others[..]].concat();
+        !laws.is_empty()
+            && by_themselves
+            && !self.reads(&ends, &[&chosen[..], shocks_next].concat())
+            && !self.reads(&paid_for, &[noises, shocks_next].concat())
+            && dag.as_const(paid.paying) == Some(0.0)
+    }
+
     /// Finds the states that matter, which the problem is then one of.
     ///
     /// # Errors

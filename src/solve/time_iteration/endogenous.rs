@@ -10,7 +10,7 @@
 use super::block::Block;
 use super::origin::{Found, Origin, search};
 use super::stage::Stage;
-use super::{TimeIteration, solve_by};
+use super::{Ages, TimeIteration, TimeIterationOptions, ages, solve_by};
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::interpolate::Curve;
@@ -42,12 +42,16 @@ impl Method for EndogenousGrid {
 
     fn fits(&self, s: &Structure) -> Result<(), String> {
         match kinked(s) {
+            true if s.counts => ages::fits(s),
             true => upper_envelope::fits(s),
             false => EndogenousGrid::smooth(s),
         }
     }
 
     fn preferred(&self, s: &Structure) -> Option<&'static str> {
+        if ages::fits(s).is_ok() {
+            return Some("whole-number states move by themselves: it goes backward from the last, each solved once");
+        }
         let kinks = s.horizon.is_some() && s.actions.1 > 0;
         (kinks && upper_envelope::fits(s).is_ok())
             .then_some("choices over a horizon make kinks, which it carries where they are")
@@ -55,6 +59,11 @@ impl Method for EndogenousGrid {
 
     fn solve(&self, task: Task, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
         let structure = Structure::of(task.problem.spec());
+        if ages::fits(&structure).is_ok() {
+            let options = TimeIterationOptions::of(&task, true);
+            let ages = Ages::solve(task.problem, None, options, progress)?;
+            return ages.solution(task.problem, options);
+        }
         if kinked(&structure) && upper_envelope::fits(&structure).is_ok() {
             return upper_envelope::solve(&task, progress);
         }
@@ -141,7 +150,7 @@ impl Origins {
                 .map(|i| {
                     let own = &marginal[i * nz..(i + 1) * nz];
                     let sum: f64 = own.iter().zip(row).map(|(m, p)| p * m).sum();
-                    stage.discount * if log { sum / to[i] } else { sum }
+                    stage.discount[shock] * if log { sum / to[i] } else { sum }
                 })
                 .collect();
             search((to, width, log), from, tolerance, |which, places| {

@@ -10,6 +10,7 @@
 //! go on, from what was found there, on twice as many until all are there.
 //! The value is that of the policy found ([`PolicyOperator`]).
 
+pub(super) mod ages;
 mod block;
 pub(super) mod dated;
 mod endogenous;
@@ -33,6 +34,7 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::anderson::Anderson;
 use crate::num::interpolate::{Axis, Tensor};
+pub use ages::Ages;
 use block::{Block, Swept};
 pub use endogenous::EndogenousGrid;
 use endogenous::Origins;
@@ -121,11 +123,7 @@ fn solve_by(
         Diagnostic::error("E0810", format!("{} cannot solve this model: {why}", method.name()))
             .hint("econc solve FILE --why says which methods fit")
     })?;
-    let options = TimeIterationOptions {
-        tolerance: task.number("tolerance").unwrap_or(defaults::TOLERANCE),
-        sweeps: task.whole("iterations", SWEEPS),
-        endogenous,
-    };
+    let options = TimeIterationOptions::of(&task, endogenous);
     solve(task.problem, options, task.guess, progress)
 }
 
@@ -138,6 +136,17 @@ pub struct TimeIterationOptions {
     pub sweeps: usize,
     /// Whether conditions are solved for the states from which next ones come ([`EndogenousGrid`]).
     pub endogenous: bool,
+}
+
+impl TimeIterationOptions {
+    /// What the file says.
+    fn of(task: &Task, endogenous: bool) -> TimeIterationOptions {
+        TimeIterationOptions {
+            tolerance: task.number("tolerance").unwrap_or(defaults::TOLERANCE),
+            sweeps: task.whole("iterations", SWEEPS),
+            endogenous,
+        }
+    }
 }
 
 /// Solves the problem; `guess` is a value (states x shocks) from which that of the policy is sought.
@@ -589,17 +598,12 @@ fn not_converged(stage: &Stage, ended: &Ended, options: TimeIterationOptions) ->
     d.hint("method = value_iteration searches for what is best and needs no first-order conditions; a narrower grid helps where it bends most")
 }
 
-/// The solution: the policy at the nodes, and what it is worth.
-fn finish(
-    stage: &Stage,
-    ended: Ended,
-    options: TimeIterationOptions,
-    interpolation: Interpolation,
-    guess: Option<Vec<f64>>,
-) -> Result<Solution, Diagnostic> {
-    let bellman = stage.bellman;
-    let spec = bellman.problem.spec();
-    for block in &ended.blocks {
+/// That requirements hold where the actions of these blocks are taken.
+///
+/// # Errors
+/// E0922 where one binds.
+fn required(stage: &Stage, blocks: &[Block], options: TimeIterationOptions) -> Result<(), Diagnostic> {
+    for block in blocks {
         let (slack, node) = block.least_slack(stage);
         if slack < MISSED {
             let at = At {
@@ -616,11 +620,25 @@ fn finish(
             .note(format!(
                 "missed by {:.2e} at {}",
                 -slack,
-                describe(bellman, at, block.first + node)
+                describe(stage.bellman, at, block.first + node)
             ))
             .hint("say it as a bound of an action, or use method = value_iteration"));
         }
     }
+    Ok(())
+}
+
+/// The solution: the policy at the nodes, and what it is worth.
+fn finish(
+    stage: &Stage,
+    ended: Ended,
+    options: TimeIterationOptions,
+    interpolation: Interpolation,
+    guess: Option<Vec<f64>>,
+) -> Result<Solution, Diagnostic> {
+    let bellman = stage.bellman;
+    required(stage, &ended.blocks, options)?;
+    let spec = bellman.problem.spec();
     let policy = ended.policy(stage);
     let value = guess.unwrap_or_else(|| vec![0.0; bellman.nodes() * bellman.shocks()]);
     let (value, operator, error, target): (Vec<f64>, PolicyOperator, f64, f64) =

@@ -16,7 +16,8 @@ pub(super) struct Stage<'a> {
     pub(super) bellman: &'a Bellman<'a>,
     /// The grid, outside which marginal values go on along their tangents where they change their sign.
     tensor: Tensor,
-    pub(super) discount: f64,
+    /// What tomorrow counts, by joint shock of today.
+    pub(super) discount: Vec<f64>,
 }
 
 /// Marginal values of tomorrow's states, one function per state: times the state where its axis runs in logs.
@@ -48,6 +49,11 @@ pub(super) struct Work {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(bellman: &'a Bellman<'a>, discount: f64) -> Stage<'a> {
+        Stage::with(bellman, vec![discount; bellman.shocks()])
+    }
+
+    /// The same where what tomorrow counts depends on the joint shock of today, one number each.
+    pub(super) fn with(bellman: &'a Bellman<'a>, discount: Vec<f64>) -> Stage<'a> {
         let mut tensor = bellman.tensor.clone();
         tensor.outside = Outside::Linear;
         Stage {
@@ -244,7 +250,7 @@ impl<'a> Stage<'a> {
                                 let moved = work.d_next[s][i];
                                 // What does not move counts for nothing, whatever it is worth.
                                 if moved != 0.0 {
-                                    let later = self.discount * work.marginal[s][i] * moved;
+                                    let later = self.discount[shock] * work.marginal[s][i] * moved;
                                     gain += later;
                                     weighs += later.abs();
                                 }

@@ -79,16 +79,23 @@ pub(in crate::solve) fn leaves(bellman: &Bellman, operator: &PolicyOperator) -> 
         0.0
     };
     let (outside, first) = operator.outside(bellman.problem.spec().states.len(), margin);
+    (outside, leaving(bellman, (outside, first)))
+}
+
+/// Says that a policy leaves the grid: from how many grid points, and the first of them as `(node, shock)`.
+pub(in crate::solve) fn leaving(
+    bellman: &Bellman,
+    (outside, first): (usize, Option<(usize, usize)>),
+) -> Option<Diagnostic> {
     let size = bellman.nodes() * bellman.shocks();
-    let warning = first.map(|(node, shock)| {
+    first.map(|(node, shock)| {
         Diagnostic::warning(
             "W0907",
             format!("the policy leaves the grid from {outside} of {size} grid points"),
         )
         .note(format!("first at {}", describe(bellman, At { shock, time: 0 }, node)))
         .hint("widen the grid of the state; the certificate counts how often this matters")
-    });
-    (outside, warning)
+    })
 }
 
 /// Largest change of a continuous action between `before[action][node]` and `after[action][node]`, at least 1 where a finite one

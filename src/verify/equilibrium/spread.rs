@@ -7,7 +7,7 @@ use crate::diag::Diagnostic;
 use crate::env::worlds::Worlds;
 use crate::num::statistics;
 use crate::num::weighted::Weighted;
-use crate::solve::continuum::population::{Population, SHARES, Spread};
+use crate::solve::continuum::population::{Population, Profile, SHARES, Spread};
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 
@@ -20,6 +20,8 @@ const BOTTOM: (f64, f64) = (5e-3, 2e-4);
 const BELOW: f64 = 5e-3;
 /// Largest distance of the Gini coefficient as a share of it, beside sampling error.
 const GINI: f64 = 5e-3;
+/// Largest distance of a mean among those who count the same, in standard deviations over all, beside sampling error.
+const PROFILE: f64 = 5e-3;
 /// Within which share of the lowest cell of the grid a member stands at the bottom, and within which share of a standard deviation of a quantile on both sides of it.
 const AT: f64 = 0.1;
 const BESIDE: f64 = 5e-3;
@@ -57,6 +59,62 @@ impl Spreads {
                 gini(met, told, nodes[0], out);
             }
         }
+        for profile in &population.profiles {
+            let at = |name: &str| population.spread.iter().position(|s| s.name == name);
+            let Some(count) = at(&profile.state) else { continue };
+            for (name, means) in &profile.means {
+                if let Some(of) = at(name) {
+                    let met = (self.met[count].as_slice(), self.met[of].as_slice());
+                    by_count(profile, (name, means), met, population.spread[of].sd, out);
+                }
+            }
+        }
+    }
+}
+
+/// The means of a state of those who count the same: the largest distance, in standard deviations of the state over all members.
+fn by_count(
+    profile: &Profile,
+    (name, told): (&str, &[f64]),
+    (counts, values): (&[Vec<f64>], &[Vec<f64>]),
+    sd: f64,
+    out: &mut WorldCertificate,
+) {
+    let mut worst = (0.0, f64::INFINITY, f64::NAN, f64::NAN, f64::NAN);
+    for (at, told) in profile.values.iter().zip(told).filter(|(_, t)| t.is_finite()) {
+        let one = |(counts, values): (&Vec<f64>, &Vec<f64>)| {
+            let own = counts.iter().zip(values).filter(|(c, _)| *c == at).map(|(_, x)| *x);
+            let (n, sum) = own.fold((0.0, 0.0), |(n, sum), x| (n + 1.0, sum + x));
+            (n > 0.0).then_some(sum / n)
+        };
+        let lived: Vec<f64> = counts.iter().zip(values).filter_map(one).collect();
+        if lived.len() < WORLDS {
+            continue;
+        }
+        let (mean, error) = (
+            statistics::mean(&lived),
+            statistics::sd(&lived) / (WORLDS as f64).sqrt(),
+        );
+        let (off, limit) = ((mean - told).abs() / sd, PROFILE + 5.0 * error / sd);
+        if !(off / limit < worst.0 / worst.1) {
+            worst = (off, limit, *at, *told, mean);
+        }
+    }
+    let (off, limit, at, told, lived) = worst;
+    if at.is_nan() {
+        return;
+    }
+    let words = format!("{told:.5} at {} = {at}, {lived:.5} as lived", profile.state);
+    let what = format!("population: {name} by {}", profile.state);
+    row(&what, (off, limit), words, out);
+    if !(off <= limit) {
+        refuse(
+            format!(
+                "the mean of `{name}` at `{} = {at}` is said to be {told:.5}, and is {lived:.5} where members live",
+                profile.state
+            ),
+            out,
+        );
     }
 }
 

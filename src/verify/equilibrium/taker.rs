@@ -42,9 +42,18 @@ pub(super) fn prove(
         Some(economy.model.states[own.1].name.clone())
     };
     // A reply that is no better than what it replies to was solved too roughly to judge by: another method or a finer grid, then.
+    // One that does not settle is no reply, and the last that did is judged by.
+    let mut last: Option<(WorldCertificate, Judged)> = None;
+    let mut unsettled: Option<Diagnostic> = None;
     for by in TRIES {
         let mut rows = WorldCertificate::default();
-        let solved = best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, by), progress)?;
+        let solved = match best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, by), progress) {
+            Err(d) if d.code == "E0901" => {
+                unsettled = Some(d);
+                continue;
+            }
+            solved => solved?,
+        };
         let Some((reply, method)) = solved else { continue };
         let aside = seated.aside(&economy, reply)?;
         let played = aside.play(None)?;
@@ -54,23 +63,28 @@ pub(super) fn prove(
         // What his value promises more than the equilibrium obtains.
         let (less, error) = promise::kept(&bench, &mut trials)?;
         best_reply::row(&bench, &seated.player.name, method, (-less, error), &mut rows);
-        if !rows.passed() && by != TRIES[TRIES.len() - 1] {
-            continue;
-        }
-        out.proofs.extend(rows.proofs);
-        out.reasons.extend(rows.reasons);
         let standing = PlayerVerdict {
             name: seated.player.name.clone(),
             value: promised,
             one_shot: gain,
             best_reply: -less,
         };
-        return Ok(Judged {
+        let judged = Judged {
             unit: bench.unit,
             moved: vacuity::measure(&aside)?,
-            world: out,
+            world: WorldCertificate::default(),
             standing,
-        });
+        };
+        let passed = rows.passed();
+        last = Some((rows, judged));
+        if passed {
+            break;
+        }
     }
-    Err(Diagnostic::error("E0990", "no reply was judged"))
+    let Some((rows, judged)) = last else {
+        return Err(unsettled.unwrap_or_else(|| Diagnostic::error("E0990", "no reply was judged")));
+    };
+    out.proofs.extend(rows.proofs);
+    out.reasons.extend(rows.reasons);
+    Ok(Judged { world: out, ..judged })
 }

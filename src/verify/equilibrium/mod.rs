@@ -7,6 +7,7 @@ mod bench;
 mod best_reply;
 mod each;
 mod entrants;
+mod exchanged;
 mod observation;
 mod one_shot;
 mod one_shot_gain;

@@ -7,6 +7,7 @@ use super::player::{Judged, Seated};
 use super::record::PlayerVerdict;
 use super::vacuity;
 use crate::diag::Diagnostic;
+use crate::verify::world::play::Played;
 use crate::verify::world::trials::Trials;
 use crate::verify::world::{WorldCertificate, WorldEvidence, deviation, promise, slope};
 
@@ -14,14 +15,13 @@ use crate::verify::world::{WorldCertificate, WorldEvidence, deviation, promise, 
 /// a value by a ten-thousandth only.
 const FIRST_ORDER: f64 = -2.5;
 
-/// Whether the value of a player is what its play obtains; returns what is promised at the starts.
+/// Whether the value of a player is what its play obtains in the lives that were `played`; returns what is promised at the starts.
 ///
 /// # Errors
 /// Those of a simulation and of the economy's programs.
-pub(super) fn value(seated: &Seated, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
-    let played = seated.play(None)?;
+pub(super) fn value(seated: &Seated, played: &Played, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let mut trials = seated.trials()?;
-    let bench = seated.bench(&played, &mut trials)?;
+    let bench = seated.bench(played, &mut trials)?;
     promise::prove(&bench, &mut trials, out)?;
     for d in &mut out.reasons {
         d.notes.push(format!("the value of `{}`", seated.player.name));
@@ -64,16 +64,15 @@ pub(super) fn deviations(
     Ok(gain)
 }
 
-/// Judges one who sees through every market, but for its best reply.
+/// Judges one who sees through every market in the lives that were `played`, but for its best reply.
 ///
 /// # Errors
 /// Those of a simulation and of the economy's programs.
-pub(super) fn prove(seated: &Seated) -> Result<Judged, Diagnostic> {
+pub(super) fn prove(seated: &Seated, played: &Played) -> Result<Judged, Diagnostic> {
     let mut out = WorldCertificate::default();
-    let promised = value(seated, &mut out)?;
-    let played = seated.play(None)?;
+    let promised = value(seated, played, &mut out)?;
     let mut trials = seated.trials()?;
-    let bench = seated.bench(&played, &mut trials)?;
+    let bench = seated.bench(played, &mut trials)?;
     let gain = deviations(&bench, &mut trials, &seated.player.name, &mut out)?;
     let standing = PlayerVerdict {
         name: seated.player.name.clone(),

@@ -2,7 +2,7 @@
 
 use super::player::Seated;
 use super::record::{EquilibriumCertificate, PlayerVerdict};
-use super::{best_reply, observation, one_shot_gain, taker};
+use super::{best_reply, exchanged, observation, one_shot_gain, taker};
 use crate::check::Model;
 use crate::check::conduct::Concept;
 use crate::check::model::Information;
@@ -30,25 +30,49 @@ pub(super) fn judge(
     let mut unit = "";
     let mut moved = f64::NAN;
     let mut visits = Vec::new();
+    // Members who were judged, with their places in the list of verdicts: who is like one of them is judged with him.
+    let mut leads: Vec<(usize, Seated)> = Vec::new();
     for (i, player) in solution.players.iter().enumerate() {
         let seated = Seated::new(model, solution, player, &found.discretised, options)?;
+        let played = seated.play(None)?;
         if i == 0 {
-            let played = seated.play(None)?;
             let bench = seated.bench(&played, &mut seated.trials()?)?;
             stay::prove(&bench, &mut world);
             clearing::prove(&bench, &mut world)?;
-            visits = played.visits;
+        }
+        let like = leads
+            .iter()
+            .find_map(|(k, lead)| Some((*k, exchanged::apart(lead, player, &visits)?)));
+        if let Some((k, apart)) = like {
+            let name = &players[k].name;
+            world.log(
+                &format!("{}: like {name} with their places exchanged", player.name),
+                apart,
+                Some(exchanged::LIMIT),
+                format!(
+                    "largest difference of choices and values, as a share of what they range over; judged with {name}"
+                ),
+            );
+            players.push(PlayerVerdict {
+                name: player.name.clone(),
+                value: played.promised,
+                ..players[k].clone()
+            });
+            continue;
+        }
+        if i == 0 {
+            visits.clone_from(&played.visits);
         }
         let seat = economy.seats.iter().find(|s| s.agents.contains(&player.agent));
         let takes = seat.map_or(&[][..], |s| &s.takes);
         // In open loop the others do not answer, as if one stood beside them.
         let answered = economy.concept != Concept::OpenLoop;
         let mut own = if takes.is_empty() && answered {
-            let mut own = one_shot_gain::prove(&seated)?;
+            let mut own = one_shot_gain::prove(&seated, &played)?;
             own.standing.best_reply = best_reply::prove(&seated, progress, &mut own.world)?;
             own
         } else {
-            taker::prove(model, &seated, takes, progress)?
+            taker::prove(model, (&seated, &played), takes, progress)?
         };
         // Plans of an open loop look at nothing once play has begun.
         if answered && model.information == Information::Observed {
@@ -63,6 +87,7 @@ pub(super) fn judge(
         world.proofs.extend(own.world.proofs);
         world.reasons.extend(own.world.reasons);
         players.push(own.standing);
+        leads.push((i, seated));
     }
     if !moved.is_nan() {
         let note = if moved == 0.0 {

@@ -180,6 +180,41 @@ fn what_is_no_equilibrium_is_caught() {
     }
 }
 
+/// Who is like another member is judged with him; who is not, by what he does or is paid, is judged himself, and what is wrong with him is seen.
+#[test]
+fn members_who_are_alike_are_judged_together_and_no_others() {
+    let like = |c: &Certificate| {
+        let rows = c.world.iter().flat_map(|w| &w.proofs);
+        rows.filter(|p| p.name.starts_with("firm[2]: like firm[1]")).count() == 1
+    };
+    let own = |c: &Certificate| {
+        let rows = c.world.iter().flat_map(|w| &w.proofs);
+        rows.filter(|p| p.name.starts_with("firm[2]: one-shot gain")).count() == 1
+    };
+    let c = judged(LQ, duopoly(RULE));
+    assert!(c.passed && like(&c) && !own(&c), "{:?}", c.reasons);
+    let players = c.equilibrium.unwrap_or_default().players;
+    assert!(players.len() == 2 && players[1].name == "firm[2]" && players[1].best_reply == players[0].best_reply);
+    // What the second does is off, and its values as if it were not.
+    let mut off = duopoly(RULE);
+    off.policy[1].iter_mut().for_each(|u| *u *= 1.05);
+    let c = judged(LQ, off);
+    assert!(!like(&c) && own(&c) && codes(&c).contains(&"E0976"), "{:?}", c.reasons);
+    // Its costs are others: what is best for the first is not for it.
+    let costs = LQ
+        .replace("agent firm[2] {", "agent firm[2] {\n  param c = [0, 2]")
+        .replace("reward p * q", "reward (p - c) * q");
+    let c = judged(&costs, duopoly(RULE));
+    assert!(!like(&c) && own(&c) && !c.passed, "{:?}", c.reasons);
+    let said: Vec<&str> = c.reasons.iter().map(|d| d.headline.as_str()).collect();
+    assert!(said.iter().any(|h| h.contains("firm[2]")), "{said:?}");
+    // Told apart by their number alone, in a rule that nothing in these places shows.
+    let number = LQ
+        .replace("reward p * q", "reward (if q > 90 then i else 1) * p * q")
+        .replace("firm[2]", "firm[i in 1..2]");
+    assert!(!like(&judged(&number, duopoly(RULE))));
+}
+
 /// Much more is asked than the equilibrium gives where the other's rule is far away: a best reply of a whole life says so.
 #[test]
 fn a_rule_that_is_far_from_the_best_loses_against_a_best_reply() {

@@ -13,24 +13,25 @@ use crate::diag::Diagnostic;
 use crate::solve::decision::others::Others;
 use crate::solve::economy::taker::beside;
 use crate::solve::progress::Watch;
+use crate::verify::world::play::Played;
 use crate::verify::world::{WorldCertificate, promise};
 
 /// How the reply is solved, from the first try to the last: where first-order conditions decide their solution is soon exact.
 const TRIES: [By; 4] = [By::Conditions, By::Values(1), By::Values(2), By::Values(4)];
 
-/// Measures; `prices` are those that he takes as given, numbers of the model's prices.
+/// Measures, where everybody played `lives`; `prices` are those that he takes as given, numbers of the model's prices.
 ///
 /// # Errors
 /// Those of the problem of one and of its method, of a simulation and of the economy's programs; E0810 where what he does reaches others on
 /// another way than through those prices.
 pub(super) fn prove(
     model: &Model,
-    seated: &Seated,
+    (seated, lives): (&Seated, &Played),
     prices: &[usize],
     progress: &mut dyn Watch,
 ) -> Result<Judged, Diagnostic> {
     let mut out = WorldCertificate::default();
-    let promised = one_shot_gain::value(seated, &mut out)?;
+    let promised = one_shot_gain::value(seated, lives, &mut out)?;
     let several = seated.seat.member;
     let economy = beside(model, seated.player.agent, several, prices)?;
     let others = Others::of_taker(&economy, &seated.solution, seated.player)?;

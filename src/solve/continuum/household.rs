@@ -307,6 +307,7 @@ impl<'h> Household<'h> {
                 tolerance: self.tolerance,
                 sweeps: self.sweeps,
                 endogenous: true,
+                brief: false,
             };
             let guess = whole.then(|| last.value.clone());
             match carried.go_on(&self.decision, options, guess, progress) {
@@ -350,6 +351,7 @@ impl<'h> Household<'h> {
             tolerance: self.tolerance,
             sweeps: self.sweeps,
             endogenous: true,
+            brief: false,
         };
         let ages = Ages::solve(&self.decision, self.ages.as_ref(), options, progress)?;
         match &mut self.solution {

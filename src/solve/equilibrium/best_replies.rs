@@ -12,15 +12,18 @@ use crate::check::Model;
 use crate::check::conduct::Concept;
 use crate::diag::Diagnostic;
 use crate::graph::{AxisId, Op};
-use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
+use crate::num::interpolate::Outside;
+use crate::solve::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision, kept_from_fellows};
 use crate::solve::economy::{Deciding, Economy, cannot};
 use crate::solve::located;
 use crate::solve::method::{Method, Task};
 use crate::solve::observed::Knows;
+use crate::solve::policy_operator::evaluated;
 use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
 use crate::solve::progress::{Control, Progress, Watch};
+use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::{Player, Record, Solution};
 use crate::solve::value_iteration::ValueIteration;
 use std::cell::Cell;
@@ -42,6 +45,10 @@ const FAR: f64 = 1.0;
 const SAME: f64 = 1e-3;
 /// Most instructions of all replies together after which another round is begun: a count, the same on every machine.
 const MOST_WORK: f64 = 2e10;
+/// How exactly policies are evaluated to say what a deviation gains, nodes that are worked on together, and most places at which deviations are looked for.
+const EVALUATED: f64 = 1e-6;
+const BLOCK: usize = 64;
+const LOOKED_AT: usize = 4096;
 
 /// The method.
 pub struct BestReplies;
@@ -247,7 +254,7 @@ impl<'m> Game<'m> {
                 actions: spec.actions.clone(),
                 periods: 1,
                 infinite: true,
-                interpolation: crate::solve::bellman::Interpolation::Cubic,
+                interpolation: Interpolation::Cubic,
                 value: vec![0.0; size],
                 policy: vec![vec![0.0; size]; spec.actions.len()],
                 probability: Vec::new(),
@@ -298,7 +305,9 @@ impl<'m> Game<'m> {
             let before = now.clone();
             let mut replies = now.clone();
             for i in (0..now.players.len()).filter(|i| self.shared[*i].is_none()) {
-                let reply = self.reply(&now, i, guesses[i].take(), progress)?;
+                let Some(reply) = self.reply(&now, i, guesses[i].take(), progress)? else {
+                    return Err(self.with_gain(self.unreplied(i, round), &now));
+                };
                 self.put(&reply, i, &mut replies)?;
                 guesses[i] = Some(reply.value.clone());
                 now.interpolation = reply.interpolation;
@@ -322,7 +331,7 @@ impl<'m> Game<'m> {
             if finite && last.0 <= SETTLED {
                 let choices = now.policy.clone();
                 if let Some(k) = seen.iter().position(|s| *s == choices) {
-                    return Err(self.with_gain(self.circle(seen.len() - k, last.1), &now, progress));
+                    return Err(self.with_gain(self.circle(seen.len() - k, last.1), &now));
                 }
                 seen.push(choices);
             }
@@ -336,16 +345,15 @@ impl<'m> Game<'m> {
             last.0, last.1
         ))
         .hint("another method (econc solve FILE --why lists them); a coarser grid (grid.NAME = uniform(9)) makes rounds cheaper; taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies");
-        Err(self.with_gain(failed, &now, progress))
+        Err(self.with_gain(failed, &now))
     }
 
     /// The message that nothing settled, with what somebody would gain from leaving the last policies for one period.
-    fn with_gain(&self, failed: Diagnostic, now: &Solution, progress: &mut dyn Watch) -> Diagnostic {
+    fn with_gain(&self, failed: Diagnostic, now: &Solution) -> Diagnostic {
         let mut best: Option<(f64, usize)> = None;
         for i in (0..now.players.len()).filter(|i| self.shared[*i].is_none()) {
-            match self.one_shot(now, i, progress) {
+            match self.one_shot(now, i) {
                 Ok(gain) if best.is_none_or(|b| gain > b.0) => best = Some((gain, i)),
-                Err(d) if d.code == "E0906" => return d,
                 Ok(_) | Err(_) => {}
             }
         }
@@ -358,58 +366,99 @@ impl<'m> Game<'m> {
         }
     }
 
-    /// The most that a player gains in one period by leaving the policies of now, of which it takes its best reply for the rest of its life.
-    fn one_shot(&self, now: &Solution, player: usize, progress: &mut dyn Watch) -> Result<f64, Diagnostic> {
+    /// The most that a player gains by one deviation from the policies of now, in any state and shock of its grid, if everybody, it too, follows them from the
+    /// next period on.
+    fn one_shot(&self, now: &Solution, player: usize) -> Result<f64, Diagnostic> {
         let others = Others::of(self.model, now, &now.players[player])?;
         let problem = Decision::among(self.model, &self.build, &others)?;
-        let task = Task {
-            model: self.model,
-            problem: &problem,
-            guess: None,
-            linear: false,
+        let mut bellman = Bellman::new(&problem, Interpolation::Linear)?;
+        // Beyond its grid nobody has gone: what lies there is worth what the edge is.
+        bellman.tensor.outside = Outside::Flat;
+        let own = Solution {
+            states: Solution::states_of(&problem),
+            chain: problem.spec().chain.clone(),
+            actions: problem.spec().actions.clone(),
+            ..self.empty.clone()
         };
-        let reply = ValueIteration.solve(task, &mut |p: Progress| progress.report(p))?;
-        let bellman = Bellman::new(&problem, reply.interpolation)?;
-        let (at, rz) = (self.places(&reply, now)?, reply.shocks());
-        // For each place of the reply one of the economy's that is read there.
-        let mut from = vec![None; reply.value.len()];
+        let (at, nz, nodes) = (self.places(&own, now)?, bellman.shocks(), bellman.nodes());
+        // For each place of the problem one of the economy's that is read there.
+        let mut from = vec![None; nodes * nz];
         (0..now.value.len()).for_each(|i| from[at(i)] = Some(i));
+        let lost = || cannot("a player's problem has another grid than the economy");
+        let does: Vec<Vec<f64>> = (own.actions.iter())
+            .map(|action| {
+                let a = now
+                    .actions
+                    .iter()
+                    .position(|a| a.name == action.name)
+                    .ok_or_else(lost)?;
+                let one = |i: &Option<usize>| i.map(|i| now.policy[a][i]).ok_or_else(lost);
+                from.iter().map(one).collect()
+            })
+            .collect::<Result<_, Diagnostic>>()?;
+        let (value, ..) = evaluated(&bellman, &does, vec![0.0; nodes * nz], EVALUATED, BLOCK);
         let mut continuation = Continuation::default();
-        bellman.continuation(&bellman.tensor, &reply.value, &mut continuation);
-        let mut most = 0.0f64;
-        let (mut scratch, nodes) = (Scratch::default(), reply.nodes());
-        let mut x = vec![0.0; reply.states.len()];
-        let mut columns = vec![vec![0.0; nodes]; reply.states.len()];
-        for n in 0..nodes {
-            bellman.tensor.node(n, &mut x);
-            columns.iter_mut().zip(&x).for_each(|(c, x)| c[n] = *x);
-        }
-        let states: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        for shock in 0..rz {
-            let mut does = vec![vec![f64::NAN; nodes]; reply.actions.len()];
-            for (k, action) in reply.actions.iter().enumerate() {
-                let own = now.actions.iter().position(|a| a.name == action.name);
-                for n in 0..nodes {
-                    if let (Some(a), Some(i)) = (own, from[n * rz + shock]) {
-                        does[k][n] = now.policy[a][i];
-                    }
+        bellman.continuation(&bellman.tensor, &value, &mut continuation);
+        let (mut most, mut scratch, mut x) = (0.0f64, Scratch::default(), vec![0.0; own.states.len()]);
+        // Some thousands of places are enough to show that there is no equilibrium.
+        let stride = (nodes * nz).div_ceil(LOOKED_AT).max(1);
+        for shock in 0..nz {
+            let here: Vec<usize> = (0..nodes).skip(shock % stride).step_by(stride).collect();
+            for part in here.chunks(BLOCK) {
+                crate::limits::poll();
+                let mut columns = vec![vec![0.0; part.len()]; own.states.len()];
+                for (k, n) in part.iter().enumerate() {
+                    bellman.tensor.node(*n, &mut x);
+                    columns.iter_mut().zip(&x).for_each(|(c, x)| c[k] = *x);
                 }
+                let states: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+                let played: Vec<Vec<f64>> = (does.iter())
+                    .map(|d| part.iter().map(|n| d[n * nz + shock]).collect())
+                    .collect();
+                let actions: Vec<&[f64]> = played.iter().map(Vec::as_slice).collect();
+                let (mut q, mut slack) = (vec![0.0; part.len()], vec![0.0; part.len()]);
+                let place = At { shock, time: 0 };
+                bellman.q(
+                    &continuation,
+                    place,
+                    &states,
+                    &actions,
+                    &mut scratch,
+                    &mut q,
+                    &mut slack,
+                );
+                let search = SearchOptions::default();
+                let Ok(best) = choose(
+                    &bellman,
+                    &continuation,
+                    place,
+                    &states,
+                    part.len(),
+                    Some(&played),
+                    search,
+                ) else {
+                    continue;
+                };
+                let gains = best.value.iter().zip(&q).zip(&slack).filter(|(_, s)| **s >= 0.0);
+                most = gains
+                    .map(|((b, q), _)| b - q)
+                    .filter(|g| g.is_finite())
+                    .fold(most, f64::max);
             }
-            let actions: Vec<&[f64]> = does.iter().map(Vec::as_slice).collect();
-            let (mut q, mut slack) = (vec![0.0; nodes], vec![0.0; nodes]);
-            bellman.q(
-                &continuation,
-                At { shock, time: 0 },
-                &states,
-                &actions,
-                &mut scratch,
-                &mut q,
-                &mut slack,
-            );
-            let gains = q.iter().enumerate().map(|(n, q)| reply.value[n * rz + shock] - q);
-            most = gains.filter(|g| g.is_finite()).fold(most, f64::max);
         }
         Ok(most)
+    }
+
+    /// That a player's best reply itself does not settle.
+    fn unreplied(&self, player: usize, round: usize) -> Diagnostic {
+        let name = &self.empty.players[player].name;
+        let why = match self.work.get() > MOST_WORK {
+            true => format!(
+                "best replies did not settle within the work that is done for them: {round} rounds, and then that of `{name}`"
+            ),
+            false => format!("the best reply of `{name}` does not settle, after {round} rounds"),
+        };
+        Diagnostic::error("E0979", why).hint("a coarser grid (grid.NAME = uniform(9)) makes replies cheaper; taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies; `econc simulate` and `econc train` run it")
     }
 
     fn circle(&self, length: usize, changed: usize) -> Diagnostic {
@@ -422,14 +471,14 @@ impl<'m> Game<'m> {
         .hint("taste shocks on finite choices (`taste gumbel(scale)`) make an equilibrium in mixed policies; in pure ones there may be none")
     }
 
-    /// The best reply of a player to what the others do now.
+    /// The best reply of a player to what the others do now; `None` where it does not settle, or not within the work that is done for all replies.
     fn reply(
         &self,
         now: &Solution,
         player: usize,
         guess: Option<Vec<f64>>,
         progress: &mut dyn Watch,
-    ) -> Result<Solution, Diagnostic> {
+    ) -> Result<Option<Solution>, Diagnostic> {
         let others = Others::of(self.model, now, &now.players[player])?;
         let problem = Decision::among(self.model, &self.build, &others)?;
         let task = Task {
@@ -438,9 +487,18 @@ impl<'m> Game<'m> {
             guess,
             linear: false,
         };
-        let reply = ValueIteration.solve(task, &mut |p: Progress| progress.report(p));
+        let mut over = false;
+        let reply = ValueIteration.solve(task, &mut |p: Progress| {
+            // One reply that does not settle would use up what is done for all of them, and more.
+            over = self.work.get() + problem.work() > MOST_WORK;
+            if over { Control::Cancel } else { progress.report(p) }
+        });
         self.work.set(self.work.get() + problem.work());
-        reply
+        match reply {
+            Err(_) if over => Ok(None),
+            Err(d) if d.code == "E0901" => Ok(None),
+            reply => reply.map(Some),
+        }
     }
 
     /// Which place of a reply's arrays each place of the economy's is.

@@ -144,11 +144,18 @@ impl Block {
         let (n, na) = (self.searches.len(), self.actions.len());
         for i in 0..n {
             if self.searches[i].lost {
-                let share = ELSEWHERE[sweep % ELSEWHERE.len()];
+                // Where a neighbour stands is mostly near by; else from elsewhere.
+                let beside = (sweep % 2 == 1).then(|| self.solved_beside(i)).flatten();
+                let share = ELSEWHERE[sweep / 2 % ELSEWHERE.len()];
                 self.searches[i] = NodeSearch::new(na);
                 for a in 0..na {
-                    self.actions[a][i] = between(self.lo[a][i], self.hi[a][i], share);
+                    let (lo, hi) = (self.lo[a][i], self.hi[a][i]);
+                    self.actions[a][i] = match beside {
+                        Some(j) => self.actions[a][j].max(lo).min(hi),
+                        None => between(lo, hi, share),
+                    };
                 }
+                self.searches[i].lost = true;
             }
             self.searches[i].begin();
         }
@@ -200,6 +207,12 @@ impl Block {
             unsolved: self.searches.iter().filter(|s| !s.solved).count(),
             first_unsolved: self.searches.iter().position(|s| !s.solved),
         }
+    }
+
+    /// The nearest node of the block that the last sweep solved, if any.
+    fn solved_beside(&self, node: usize) -> Option<usize> {
+        let solved = (0..self.searches.len()).filter(|j| !self.searches[*j].lost);
+        solved.min_by_key(|j| j.abs_diff(node))
     }
 
     /// Does what a policy says (`[action]`, state node x joint shock), held inside bounds, and reads off marginal values.

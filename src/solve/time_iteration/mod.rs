@@ -136,6 +136,8 @@ pub struct TimeIterationOptions {
     pub sweeps: usize,
     /// Whether conditions are solved for the states from which next ones come ([`EndogenousGrid`]).
     pub endogenous: bool,
+    /// Whether it is given up where the first start on the fewest nodes does not settle, and where cubic marginal values do not.
+    pub brief: bool,
 }
 
 impl TimeIterationOptions {
@@ -145,6 +147,7 @@ impl TimeIterationOptions {
             tolerance: task.number("tolerance").unwrap_or(defaults::TOLERANCE),
             sweeps: task.whole("iterations", SWEEPS),
             endogenous,
+            brief: false,
         }
     }
 }
@@ -164,7 +167,7 @@ pub fn solve(
     progress.begins();
     let cubic = between(problem, Interpolation::Cubic, options, guess.clone(), progress);
     let Err(refused) = cubic else { return cubic };
-    if refused.code != "E0901" {
+    if refused.code != "E0901" || options.brief {
         return Err(refused);
     }
     // Where a bound begins to bind between two nodes cubic marginal values may never come to rest; straight lines between nodes do.
@@ -220,6 +223,9 @@ fn between(
     // With several states a rough solution costs more than all the rest, and most come without.
     let mut starts: Vec<Option<f64>> = STARTS.map(Some).to_vec();
     starts.insert(usize::from(problem.spec().states.len() > 1), None);
+    if options.brief {
+        starts.truncate(1);
+    }
     let mut found: Option<Ended> = None;
     for share in starts {
         let start = match share {
@@ -239,6 +245,9 @@ fn between(
         }
     }
     let mut ended = found.ok_or_else(|| Diagnostic::error("E0901", "time iteration has no start"))?;
+    if options.brief && !ended.settled {
+        return Err(not_converged(&stages[coarsest], &ended, of_level(coarsest)));
+    }
     let mut at = coarsest;
     // An endogenous grid needs marginal values to begin with, and goes on from those of the search.
     let mut again = options.endogenous && coarsest == 0;

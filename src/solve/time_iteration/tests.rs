@@ -8,6 +8,7 @@ const USUAL: TimeIterationOptions = TimeIterationOptions {
     tolerance: 1e-10,
     sweeps: SWEEPS,
     endogenous: false,
+    brief: false,
 };
 
 #[test]

@@ -36,6 +36,7 @@ const CONDITIONS: TimeIterationOptions = TimeIterationOptions {
     tolerance: 1e-5,
     sweeps: 200,
     endogenous: false,
+    brief: true,
 };
 
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).

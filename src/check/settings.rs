@@ -153,7 +153,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "concept.*",
         Kind::Words("concept", OF_ONE),
         "that of `concept`",
-        "the concept of one agent in a game without states",
+        "the concept of one agent by itself",
     ),
     key(
         "given.*",

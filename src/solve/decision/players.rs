@@ -12,7 +12,7 @@ use crate::graph::Binary;
 use crate::kernel::dag::{Expr, Id};
 use crate::kernel::differentiate::derivative;
 use crate::kernel::program::Program;
-use crate::solve::economy::{Deciding, Economy, cannot};
+use crate::solve::economy::{Decider, Deciding, Economy, cannot};
 use crate::solve::problem::Lanes;
 use std::collections::HashMap;
 
@@ -31,6 +31,9 @@ pub struct One {
     pub states: Vec<usize>,
     /// Its discount factor.
     pub discount: f64,
+    /// Whether the marginal values of its states follow from its own conditions (prices or paths of others given), and not from its value as a
+    /// function of all states.
+    pub taking: bool,
 }
 
 /// What one is paid and moves at many points.
@@ -75,9 +78,6 @@ pub struct Players {
     pub strays: Option<String>,
     /// The game as matrices, where laws are linear, rewards quadratic and actions without bounds.
     pub quadratic: Option<Quadratic>,
-    /// Whether the marginal values of states follow from the player's own conditions (prices or paths of others given), and not from
-    /// its value as a function of all states.
-    pub taking: bool,
     /// Draws whose chances move in a way that first-order conditions do not see, and where the first is declared.
     pub moved: Option<(String, Span)>,
 }
@@ -119,7 +119,7 @@ impl Decision {
         if let Some(chance) = parts.chance {
             let actions: Vec<Id> = parts.choices.iter().map(|c| c.id).collect();
             let chosen = parts.builder.unroll.dag.dependents(&actions)[chance.0 as usize];
-            players.moved = (chosen || players.taking).then(|| parts.decision.moving.clone());
+            players.moved = (chosen || players.taking()).then(|| parts.decision.moving.clone());
         }
         Ok((parts.decision, players))
     }
@@ -136,6 +136,9 @@ pub struct Quadratic {
 
 /// Most states and actions together of a game whose second derivatives are looked at.
 const MOST_VARIABLES: usize = 24;
+
+/// A price that somebody takes: its number, the inputs in its place, and what it is.
+type Held = (usize, Vec<Id>, Vec<Id>);
 
 /// What players are made of.
 struct Source<'a> {
@@ -185,28 +188,34 @@ impl Source<'_> {
         for one in &mut list {
             one.discount = self.discount(&mut b, one)?;
         }
-        let taking = self.taking();
         let mut stage = e.next.clone();
         let mut weights = Vec::new();
         let mut strays = None;
         for one in &list {
+            // Who sees through a price has its own slopes in it.
             let reward = self.reward(&mut b, one)?;
-            let laws: Vec<Id> = one.states.iter().map(|s| e.next[*s]).collect();
+            let [reward] = self.seen_through(&mut b, one, &given, &[reward])[..] else {
+                continue;
+            };
+            let next = self.seen_through(&mut b, one, &given, &e.next);
+            let laws: Vec<Id> = one.states.iter().map(|s| next[*s]).collect();
             stage.push(reward);
             for a in &one.actions {
                 let of = [&[reward][..], &laws].concat();
                 stage.extend(derivative(&mut b.unroll.dag, &of, e.actions[*a]));
-                let others: Vec<usize> = (0..e.next.len()).filter(|s| !one.states.contains(s)).collect();
-                let moved: Vec<Id> = others.iter().map(|s| e.next[*s]).collect();
+                let others: Vec<usize> = (0..next.len()).filter(|s| !one.states.contains(s)).collect();
+                let moved: Vec<Id> = others.iter().map(|s| next[*s]).collect();
                 let moved = derivative(&mut b.unroll.dag, &moved, e.actions[*a]);
                 let stray = others
                     .iter()
                     .zip(moved)
                     .find(|(_, d)| b.unroll.dag.as_const(*d) != Some(0.0));
+                let stray = stray.filter(|_| one.taking);
                 strays = strays.or(stray.map(|(s, _)| model.states[b.states[*s].0].name.clone()));
             }
             for s in &one.states {
                 let bounds: Vec<Id> = one.actions.iter().flat_map(|a| e.bounds[*a]).collect();
+                let bounds = self.seen_through(&mut b, one, &given, &bounds);
                 let of = [&[reward][..], &laws, &bounds].concat();
                 weights.extend(derivative(&mut b.unroll.dag, &of, e.now[*s]));
             }
@@ -218,7 +227,7 @@ impl Source<'_> {
             self.quadratic(&mut b, &list, &e)?
         };
         // What was held still for the slopes is what it is.
-        for (held, truth) in given.iter().rev() {
+        for (_, held, truth) in given.iter().rev() {
             let map: HashMap<Id, Id> = held.iter().copied().zip(truth.iter().copied()).collect();
             stage = b.unroll.dag.substitute(&stage, &map);
             weights = b.unroll.dag.substitute(&weights, &map);
@@ -234,8 +243,7 @@ impl Source<'_> {
             clears: ended.is_some(),
             quadratic,
             // With the others' paths given, their states go their way.
-            strays: strays.filter(|_| taking && self.economy.concept != Concept::OpenLoop),
-            taking,
+            strays: strays.filter(|_| self.economy.concept != Concept::OpenLoop),
             moved: None,
         })
     }
@@ -293,13 +301,24 @@ impl Source<'_> {
     }
 
     /// Whether marginal values follow from own conditions: for price takers, and where the paths of the others are given.
-    fn taking(&self) -> bool {
-        let taken = self.economy.seats.iter().any(|s| !s.takes.is_empty());
-        taken || matches!(self.economy.concept, Concept::Competitive | Concept::OpenLoop)
+    fn taking(&self, seat: &Decider) -> bool {
+        !seat.takes.is_empty() || self.economy.concept == Concept::OpenLoop
+    }
+
+    /// Expressions in which the prices that `one` does not take as given are what they are.
+    fn seen_through(&self, b: &mut Builder, one: &One, given: &[Held], of: &[Id]) -> Vec<Id> {
+        let seat = self.economy.seats.iter().find(|s| s.agents.contains(&one.agent));
+        let takes = |p: &usize| seat.is_some_and(|s| s.takes.contains(p));
+        let mut out = of.to_vec();
+        for (_, held, truth) in given.iter().rev().filter(|(p, ..)| !takes(p)) {
+            let map: HashMap<Id, Id> = held.iter().copied().zip(truth.iter().copied()).collect();
+            out = b.unroll.dag.substitute(&out, &map);
+        }
+        out
     }
 
     /// Prices that are taken become inputs of their own; with what they are, in the order in which they follow from one another.
-    fn hold_prices(&self, b: &mut Builder) -> Result<Vec<(Vec<Id>, Vec<Id>)>, Diagnostic> {
+    fn hold_prices(&self, b: &mut Builder) -> Result<Vec<Held>, Diagnostic> {
         let mut taken: Vec<usize> = self.economy.seats.iter().flat_map(|s| s.takes.clone()).collect();
         taken.sort_by_key(|p| self.joint.prices[*p].node);
         taken.dedup();
@@ -317,7 +336,7 @@ impl Source<'_> {
                 })
                 .collect();
             b.unroll.replace(node, held.clone());
-            out.push((held, truth));
+            out.push((p, held, truth));
         }
         Ok(out)
     }
@@ -376,7 +395,8 @@ impl Source<'_> {
                     let per = (total / g.elements(&model.agents[owner].shape).max(1)).max(1);
                     mine((owner, e / per))
                 };
-                let states = all.iter().copied().filter(|k| !self.taking() || own(k)).collect();
+                let taking = self.taking(seat);
+                let states = all.iter().copied().filter(|k| !taking || own(k)).collect();
                 let name = crate::graph::shape::element_name(
                     g,
                     &model.agents[agent].name,
@@ -394,6 +414,7 @@ impl Source<'_> {
                     member: (!one).then_some(m),
                     actions: (0..owners.len()).filter(|k| mine(owners[*k])).collect(),
                     states,
+                    taking,
                     discount: 1.0,
                 });
             }
@@ -479,6 +500,17 @@ impl Source<'_> {
 }
 
 impl Players {
+    /// Whether anybody takes prices or paths as given.
+    pub fn taking(&self) -> bool {
+        self.list.iter().any(|one| one.taking)
+    }
+
+    /// The place of a player's first function among those that are carried: its value, or one marginal value for each state that counts for it.
+    pub fn first(&self, player: usize) -> usize {
+        let before = self.list[..player].iter();
+        before.map(|one| if one.taking { one.states.len() } else { 1 }).sum()
+    }
+
     fn run(&self, program: &Program<f64>, decision: &Decision, lanes: &Lanes, n: usize) -> Vec<Vec<f64>> {
         let mut out = vec![vec![f64::NAN; n]; program.outputs()];
         let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();

@@ -8,6 +8,19 @@ use crate::diag::Diagnostic;
 /// Why no method takes an economy with states in which some prices are taken as given and others seen through.
 pub const WHY: &str = "with states, everybody takes all prices as given or nobody takes any";
 
+/// Why no method takes an economy with states in which one takes some prices as given and sees through others, or plans of an open loop meet such prices.
+pub const PARTLY: &str =
+    "with states, each takes all prices that anybody moves as given or none of them, and plans of an open loop none";
+
+/// Whether somebody takes some of the prices that anybody moves and sees through others, or some are taken where plans look at nothing.
+pub fn partly(economy: &Economy) -> bool {
+    let model = economy.model;
+    let agents: Vec<usize> = economy.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
+    let all = super::moved(model, &agents, super::Takes::Everything);
+    let some = |s: &super::Decider| !s.takes.is_empty() && (s.takes != all || economy.concept == Concept::OpenLoop);
+    is(economy) && economy.seats.iter().any(some)
+}
+
 /// Whether several decide of whom some take prices as given and others do not, or all take some of them only. A continuum is none.
 pub fn is(economy: &Economy) -> bool {
     let seats = &economy.seats;

@@ -89,7 +89,7 @@ impl Seen {
 
 /// The largest gain at the nodes; `None` for price takers, whose value is another's problem, and where nobody gains.
 pub(super) fn largest(game: &Game, stand: &Stand) -> Option<Largest> {
-    if game.players.taking {
+    if game.players.taking() {
         return None;
     }
     let ahead = game.ahead(&stand.functions);

@@ -3,6 +3,7 @@
 use super::stage::{Ahead, Game, Played};
 use crate::diag::Diagnostic;
 use crate::limits;
+use crate::num::anderson::Anderson;
 use crate::num::chebyshev::Basis;
 use crate::num::linear::gmres;
 use crate::solve::bounded::between;
@@ -18,6 +19,16 @@ const WINDOW: usize = 100;
 const STALLED: f64 = 0.95;
 /// Share of the new that is carried on where policies went round, and of what is left of it.
 const RELAXED: f64 = 0.4;
+
+/// Sweeps that are mixed; changes from which they are, and sweeps in a row that must have come closer by themselves before that.
+const MEMORY: usize = 8;
+const MIXED: f64 = 0.05;
+const CLOSER: usize = 10;
+/// Growth of the changes after which a mixture leads away.
+const AWAY: f64 = 2.0;
+/// How far functions are moved, as a share of what they differ by, to see whether plain sweeps lead back, and how many sweeps that takes.
+const NUDGE: f64 = 1e-5;
+const STEADY: usize = 16;
 
 /// Where an iteration stands, or ended.
 #[derive(Clone)]
@@ -68,21 +79,22 @@ impl Game {
                 .collect()
         });
         let none = Ahead(Vec::new());
-        let functions = if self.players.taking {
-            self.shadow(&none, &policy, None)
-        } else {
-            let list = &self.players.list;
-            let by_shock: Vec<Vec<Vec<f64>>> = self.each(|z| {
+        let list = &self.players.list;
+        let shadows = match self.players.taking() {
+            true => self.shadow(&none, &policy, None),
+            false => Vec::new(),
+        };
+        let by_shock: Vec<Vec<Vec<f64>>> = match list.iter().all(|one| one.taking) {
+            true => Vec::new(),
+            false => self.each(|z| {
                 let worth = self.rewards(z, &nodes, &policy[z]);
                 let pairs = worth.into_iter().zip(list);
                 pairs
                     .map(|(w, one)| w.into_iter().map(|w| w / (1.0 - one.discount)).collect())
                     .collect()
-            });
-            (0..list.len())
-                .map(|p| by_shock.iter().map(|z| z[p].clone()).collect())
-                .collect()
+            }),
         };
+        let functions = self.functions(shadows, &|p| by_shock.iter().map(|z| z[p].clone()).collect());
         Stand {
             functions,
             policy,
@@ -111,7 +123,21 @@ impl Game {
         out
     }
 
-    /// Marginal values of today's states from the players' own conditions, as they are carried. Without anything ahead: as if nothing
+    /// All functions: of who takes prices or paths as given its marginal values, in the order of `shadows`, of the others what it is worth to each.
+    fn functions(&self, shadows: Functions, worth: &dyn Fn(usize) -> Vec<Vec<f64>>) -> Functions {
+        let mut shadows = shadows.into_iter();
+        let mut out = Functions::new();
+        for (p, one) in self.players.list.iter().enumerate() {
+            if one.taking {
+                out.extend(shadows.by_ref().take(one.states.len()));
+            } else {
+                out.push(worth(p));
+            }
+        }
+        out
+    }
+
+    /// Marginal values of today's states from the own conditions of those who take prices or paths as given, as they are carried. Without anything ahead: as if nothing
     /// moved for ever.
     fn shadow(&self, ahead: &Ahead, policy: &[Vec<Vec<f64>>], played: Option<&[Played]>) -> Functions {
         let nodes = self.carrier.nodes();
@@ -121,6 +147,7 @@ impl Game {
             let xs: Vec<&[f64]> = nodes.iter().map(Vec::as_slice).collect();
             let acts: Vec<&[f64]> = policy[z].iter().map(Vec::as_slice).collect();
             let mut out: Functions = list.iter().map(|one| vec![vec![0.0; n]; one.states.len()]).collect();
+            let takers = || list.iter().enumerate().filter(|(_, one)| one.taking);
             let (mut basis, mut marginal) = (Basis::default(), Vec::new());
             let mut x = vec![0.0; nodes.len()];
             for (noise, later, weight) in self.branches(z) {
@@ -134,7 +161,8 @@ impl Game {
                         x.iter_mut().zip(next).for_each(|(x, next)| *x = next[i]);
                         self.carrier.basis(&x, &mut basis);
                     }
-                    for (p, (one, own)) in list.iter().zip(&weights).enumerate() {
+                    for (p, one) in takers() {
+                        let own = &weights[p];
                         if next.is_some() {
                             self.marginal(ahead, (p, later), (&basis, &x), &mut marginal);
                         }
@@ -168,7 +196,7 @@ impl Game {
             out
         });
         let mut functions = Vec::new();
-        for (p, one) in list.iter().enumerate() {
+        for (p, one) in list.iter().enumerate().filter(|(_, one)| one.taking) {
             for k in 0..one.states.len() {
                 functions.push(by_shock.iter().map(|z| z[p][k].clone()).collect());
             }
@@ -181,7 +209,7 @@ impl Game {
     /// # Errors
     /// E0906 when stopped.
     pub(super) fn iterate(&self, stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
-        let first = self.swept(stand.clone(), pace, progress)?;
+        let first = self.swept(stand.clone(), pace, pace.damping == 1.0, progress)?;
         if first.settled || !stalled(&first.history) {
             return Ok(first);
         }
@@ -189,37 +217,24 @@ impl Game {
             damping: RELAXED * pace.damping,
             ..pace
         };
-        let second = self.swept(stand, relaxed, progress)?;
+        let second = self.swept(stand, relaxed, false, progress)?;
         Ok(if second.settled { second } else { first })
     }
 
-    /// Sweeps until nothing moves or policies go round.
-    fn swept(&self, mut stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
-        let nodes = self.carrier.nodes();
+    /// Sweeps until nothing moves or policies go round. Once sweeps come closer and closer by themselves they are mixed ([`Anderson`]); what mixtures end at
+    /// counts if plain sweeps stay there, too.
+    fn swept(
+        &self,
+        mut stand: Stand,
+        pace: Pace,
+        mut mixes: bool,
+        progress: &mut dyn Watch,
+    ) -> Result<Stand, Diagnostic> {
+        let mut anderson = Anderson::new(MEMORY);
+        let (mut before, mut mixed) = (f64::INFINITY, false);
+        let begun = mixes.then(|| stand.clone());
         for sweep in 0..pace.sweeps {
-            let ahead = self.ahead(&stand.functions);
-            let played: Vec<Played> = self.each(|z| self.play(&ahead, z, &nodes, &stand.policy[z]));
-            let policy: Vec<Vec<Vec<f64>>> = played.iter().map(|p| p.actions.clone()).collect();
-            let new = if self.players.taking {
-                self.shadow(&ahead, &policy, Some(&played))
-            } else {
-                (0..self.players.list.len())
-                    .map(|p| played.iter().map(|z| z.there.worth[p].clone()).collect())
-                    .collect()
-            };
-            stand.unsolved = played.iter().map(|p| p.unsolved).sum();
-            stand.outside = played.iter().flat_map(|p| &p.there.outside).filter(|o| **o).count();
-            let moved = moves(&stand.functions, &new, !self.players.taking).max(policy_moves(&stand.policy, &policy));
-            for (old, new) in stand
-                .functions
-                .iter_mut()
-                .flatten()
-                .flatten()
-                .zip(new.iter().flatten().flatten())
-            {
-                *old += pace.damping * (new - *old);
-            }
-            stand.policy = policy;
+            let (new, moved) = self.sweep(&mut stand);
             stand.history.push(moved);
             let report = Progress {
                 iteration: sweep + 1,
@@ -231,14 +246,89 @@ impl Game {
                 return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
             }
             if moved <= pace.tolerance && stand.unsolved == 0 {
+                if let Some(begun) = begun.filter(|_| mixed && !self.stays(&stand)) {
+                    return self.swept(begun, pace, false, progress);
+                }
                 stand.settled = true;
+                stand.functions = new;
                 break;
             }
             if !moved.is_finite() || stalled(&stand.history) {
-                break;
+                match begun.filter(|_| mixed) {
+                    Some(begun) => return self.swept(begun, pace, false, progress),
+                    None => break,
+                }
             }
+            let away = stand.unsolved > 0 || moved > MIXED || mixed && moved > AWAY * before;
+            if mixed && away {
+                // A mixture that leads away is not tried again.
+                (mixes, mixed) = (false, false);
+            }
+            if mixes && !away && (mixed || closer(&stand.history)) {
+                stand.functions = mixture(&mut anderson, &stand.functions, &new);
+                mixed = true;
+            } else {
+                step(&mut stand.functions, &new, pace.damping);
+            }
+            before = moved;
         }
         Ok(stand)
+    }
+
+    /// One sweep from a stand, whose policy becomes what is then done: the new functions, and how far they and policies moved.
+    fn sweep(&self, stand: &mut Stand) -> (Functions, f64) {
+        let nodes = self.carrier.nodes();
+        let ahead = self.ahead(&stand.functions);
+        let played: Vec<Played> = self.each(|z| self.play(&ahead, z, &nodes, &stand.policy[z]));
+        let policy: Vec<Vec<Vec<f64>>> = played.iter().map(|p| p.actions.clone()).collect();
+        let shadows = match self.players.taking() {
+            true => self.shadow(&ahead, &policy, Some(&played)),
+            false => Vec::new(),
+        };
+        let new = self.functions(shadows, &|p| played.iter().map(|z| z.there.worth[p].clone()).collect());
+        stand.unsolved = played.iter().map(|p| p.unsolved).sum();
+        stand.outside = played.iter().flat_map(|p| &p.there.outside).filter(|o| **o).count();
+        let list = &self.players.list;
+        let values: Vec<usize> = (0..list.len())
+            .filter(|p| !list[*p].taking)
+            .map(|p| self.players.first(p))
+            .collect();
+        let moved = moves(&stand.functions, &new, &values).max(policy_moves(&stand.policy, &policy));
+        stand.policy = policy;
+        (new, moved)
+    }
+
+    /// Whether plain sweeps lead back to a stand from close by: mixtures also end where they would lead away from.
+    fn stays(&self, stand: &Stand) -> bool {
+        let mut near = stand.clone();
+        let axes = self.carrier.axes();
+        let nodes = self.carrier.nodes();
+        let along = |d: usize, i: usize| {
+            let of = |x: f64| if axes[d].log { x.ln() } else { x };
+            (of(nodes[d][i]) - of(axes[d].lo)) / (of(axes[d].hi) - of(axes[d].lo))
+        };
+        for (f, function) in near.functions.iter_mut().enumerate() {
+            let all = || function.iter().flatten();
+            let centre = all().sum::<f64>() / all().count().max(1) as f64;
+            let size = all().fold(0.0, |m: f64, v| m.max((v - centre).abs()));
+            for (z, values) in function.iter_mut().enumerate() {
+                for (i, v) in values.iter_mut().enumerate() {
+                    // Smooth, and unlike for every function, shock and axis.
+                    let bend = (0..axes.len()).map(|d| {
+                        let t = along(d, i);
+                        (1.0 + 0.3 * (d + f) as f64) * (t - 0.4 * t * t)
+                    });
+                    *v += NUDGE * size * (1.0 + 0.1 * z as f64) * bend.sum::<f64>();
+                }
+            }
+        }
+        let mut moved = [f64::NAN; STEADY];
+        for m in &mut moved {
+            let (new, by) = self.sweep(&mut near);
+            near.functions = new;
+            *m = by;
+        }
+        near.unsolved == 0 && moved[STEADY - 1] < moved[STEADY / 4]
     }
 
     /// What a policy at the nodes is worth to each player for ever, `[player][shock][node]`.
@@ -288,6 +378,39 @@ impl Game {
     }
 }
 
+/// Whether each of the last changes (`history`, one per sweep) was smaller than the one before.
+fn closer(history: &[f64]) -> bool {
+    let last = &history[history.len().saturating_sub(CLOSER + 1)..];
+    last.len() > CLOSER && last.windows(2).all(|w| w[1] < w[0])
+}
+
+/// Moves functions a share of the way.
+fn step(functions: &mut Functions, new: &Functions, share: f64) {
+    let pairs = functions
+        .iter_mut()
+        .flatten()
+        .flatten()
+        .zip(new.iter().flatten().flatten());
+    pairs.for_each(|(old, new)| *old += share * (new - *old));
+}
+
+/// The mixture of the last sweeps, each function weighed by what it differs by.
+fn mixture(anderson: &mut Anderson, old: &Functions, new: &Functions) -> Functions {
+    let flat = |of: &Functions| -> Vec<f64> { of.iter().flatten().flatten().copied().collect() };
+    let mut weight = Vec::new();
+    for function in new {
+        let all = || function.iter().flatten();
+        let count = all().count();
+        let centre = all().sum::<f64>() / count.max(1) as f64;
+        let size = all().fold(1e-3 * centre.abs(), |m: f64, v| m.max((v - centre).abs()));
+        weight.extend(std::iter::repeat_n(1.0 / size.max(1e-300), count));
+    }
+    let next = anderson.next(&flat(old), &flat(new), &weight);
+    let mut out = new.clone();
+    out.iter_mut().flatten().flatten().zip(next).for_each(|(o, n)| *o = n);
+    out
+}
+
 /// Whether the changes of the last sweeps (`history`, one per sweep) come no closer to nothing than those before.
 pub(super) fn stalled(history: &[f64]) -> bool {
     let Some(before) = history.len().checked_sub(WINDOW).filter(|n| *n >= WINDOW) else {
@@ -297,13 +420,13 @@ pub(super) fn stalled(history: &[f64]) -> bool {
     !(least(&history[before..]) < STALLED * least(&history[..before]))
 }
 
-/// How far functions moved, as a share of how much each varies; of values a shift of all of them counts for nothing.
-fn moves(old: &Functions, new: &Functions, shift: bool) -> f64 {
+/// How far functions moved, as a share of how much each varies; of those that are `values` a shift counts for nothing.
+fn moves(old: &Functions, new: &Functions, values: &[usize]) -> f64 {
     let mut worst: f64 = 0.0;
-    for (old, new) in old.iter().zip(new) {
+    for (k, (old, new)) in old.iter().zip(new).enumerate() {
         let pairs = || old.iter().flatten().zip(new.iter().flatten());
         let count = pairs().count().max(1) as f64;
-        let mean = if shift {
+        let mean = if values.contains(&k) {
             pairs().map(|(o, n)| n - o).sum::<f64>() / count
         } else {
             0.0

@@ -5,6 +5,8 @@
 //!   and every market will answer (Markov perfect equilibrium; Maskin and Tirole 2001, *J. Econ. Theory* 100).
 //! * A price taker's are those of its own states alone, by the envelope theorem with prices held: what is best against prices that it
 //!   does not move.
+//! * Where one takes prices and another does not (`concept.NAME`), each has its own: who sees through the market knows how the takers will
+//!   answer, and what he does moves the prices that they take (a dominant firm beside a fringe).
 //! * Under `open_loop` they are those of all states, with the others' paths held: nobody expects an answer.
 //!
 //! Values are polynomials over a box of states ([`crate::num::chebyshev`]), first few, then more until policies agree. Where a file
@@ -101,8 +103,8 @@ impl EquilibriumMethod for Joint {
         if states > NODES.len() {
             return Err(format!("{states} states are more than {}", NODES.len()));
         }
-        if mixed::is(economy) {
-            return Err(mixed::WHY.into());
+        if mixed::partly(economy) {
+            return Err(mixed::PARTLY.into());
         }
         Ok(())
     }

@@ -142,11 +142,11 @@ impl Game {
         let one = &self.players.list[player];
         out.clear();
         out.resize(one.states.len(), 0.0);
-        if !self.players.taking {
-            self.carrier.gradient(&ahead.0[player][shock], basis, x, out);
+        let before = self.players.first(player);
+        if !one.taking {
+            self.carrier.gradient(&ahead.0[before][shock], basis, x, out);
             return;
         }
-        let before: usize = self.players.list[..player].iter().map(|p| p.states.len()).sum();
         for (k, s) in one.states.iter().enumerate() {
             let value = self.carrier.value(&ahead.0[before + k][shock], basis);
             out[k] = if self.carrier.axes()[*s].log {
@@ -188,8 +188,8 @@ impl Game {
                 for (p, (one, part)) in self.players.list.iter().zip(&period.parts).enumerate() {
                     self.marginal(ahead, (p, later), (&basis, &x), &mut marginal);
                     let mut worth = part.reward[i];
-                    if !self.players.taking {
-                        worth += one.discount * self.carrier.value(&ahead.0[p][later], &basis);
+                    if !one.taking {
+                        worth += one.discount * self.carrier.value(&ahead.0[self.players.first(p)][later], &basis);
                     }
                     out.worth[p][i] += weight * worth;
                     for (k, a) in one.actions.iter().enumerate() {
@@ -253,6 +253,13 @@ impl Game {
     /// Newton's method at every point, side by side.
     fn search(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], points: &mut [StageSearch]) {
         let na = points.first().map_or(0, |p| p.at.len());
+        let own = |a: usize| {
+            self.players
+                .list
+                .iter()
+                .any(|one| one.taking && one.actions.contains(&a))
+        };
+        let takers: Vec<bool> = (0..na).map(own).collect();
         for _ in 0..STEPS {
             limits::poll();
             let active: Vec<usize> = (0..points.len()).filter(|i| !points[*i].done).collect();
@@ -282,7 +289,7 @@ impl Game {
                 let jacobian = DMatrix::from_fn(na, na, |row, column| {
                     (there.gain[row][j * width + column + 1] - gain[row]) / points[*i].action(column).nudge()
                 });
-                points[*i].advance(&gain, &size, &jacobian, self.players.taking);
+                points[*i].advance(&gain, &size, &jacobian, &takers);
             }
         }
     }
@@ -339,8 +346,8 @@ impl StageSearch {
         }
     }
 
-    /// Takes in the conditions where it stands and moves on.
-    fn advance(&mut self, gain: &[f64], size: &[f64], jacobian: &DMatrix<f64>, taking: bool) {
+    /// Takes in the conditions where it stands and moves on; `takers` says of each action whether it is a price taker's.
+    fn advance(&mut self, gain: &[f64], size: &[f64], jacobian: &DMatrix<f64>, takers: &[bool]) {
         let na = self.at.len();
         let free: Vec<usize> = (0..na).filter(|a| !self.action(*a).pressed(gain[*a])).collect();
         let gaps = free
@@ -374,7 +381,9 @@ impl StageSearch {
         // A price taker's own condition falls at given prices, not along what prices do when all move. Where it hardly moves at all a
         // bound is the answer.
         let flat = |a: usize| jacobian[(a, a)].abs() * self.action(a).range() <= 1e-6 * gain[a].abs();
-        let uphill = free.iter().any(|a| flat(*a) || !taking && !(jacobian[(*a, *a)] < 0.0));
+        let uphill = free
+            .iter()
+            .any(|a| flat(*a) || !takers[*a] && !(jacobian[(*a, *a)] < 0.0));
         let m = DMatrix::from_fn(free.len(), free.len(), |i, j| jacobian[(free[i], free[j])]);
         let right = DVector::from_iterator(free.len(), free.iter().map(|a| -gain[*a]));
         let newton = if uphill { None } else { m.lu().solve(&right) };

@@ -84,10 +84,15 @@ pub struct Players {
 
 /// The model as if one chose for everybody.
 pub(super) fn framed(model: &Model) -> Model {
-    Model {
+    let mut out = Model {
         concept: Some(Concept::Planner),
         ..model.clone()
+    };
+    // One who chooses for everybody leaves nobody a concept of his own.
+    for s in out.settings.iter_mut().filter(|s| s.block == "solve") {
+        s.entries.retain(|(key, _, _)| !key.starts_with("concept."));
     }
+    out
 }
 
 impl Decision {

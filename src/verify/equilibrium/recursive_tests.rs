@@ -206,7 +206,7 @@ fn members_who_are_alike_are_judged_together_and_no_others() {
         .replace("reward p * q", "reward (p - c) * q");
     let c = judged(&costs, duopoly(RULE));
     assert!(!like(&c) && own(&c) && !c.passed, "{:?}", c.reasons);
-    let said: Vec<&str> = c.reasons.iter().map(|d| d.headline.as_str()).collect();
+    let said: Vec<&String> = c.reasons.iter().flat_map(|d| &d.notes).collect();
     assert!(said.iter().any(|h| h.contains("firm[2]")), "{said:?}");
     // Told apart by their number alone, in a rule that nothing in these places shows.
     let number = LQ

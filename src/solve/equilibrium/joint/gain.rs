@@ -154,16 +154,15 @@ fn at(game: &Game, stand: &Stand, (ahead, nothing): (&Ahead, &Ahead), shock: usi
 /// Who gains by other choices (all of its own at once) in the period in which the economy rests, and in words how; `None` where nobody does. Only choices
 /// whose next states lie inside the ranges count.
 pub(super) fn where_it_rests(game: &Game, stand: &Stand, rest: &Rest) -> Option<(String, String)> {
-    if game.players.taking {
-        return None;
-    }
     let ahead = game.ahead(&stand.functions);
     let states = game.carrier.axes().len();
     let x: Vec<Vec<f64>> = rest.values[..states].iter().map(|x| vec![*x]).collect();
     let played: Vec<Vec<f64>> = rest.values[states..].iter().map(|x| vec![*x]).collect();
     let [lo, hi] = game.bounds(0, &x);
     let here = game.conditions(&ahead, 0, &x, &played);
-    game.players.list.iter().enumerate().find_map(|(p, one)| {
+    // What a price taker is worth is another's problem.
+    let mut sees_through = game.players.list.iter().enumerate().filter(|(_, one)| !one.taking);
+    sees_through.find_map(|(p, one)| {
         let worth = here.worth[p][0];
         let now: Vec<f64> = one.actions.iter().map(|a| played[*a][0]).collect();
         let ends = |a: &usize| {

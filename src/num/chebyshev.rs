@@ -176,6 +176,29 @@ impl Chebyshev {
         }
     }
 
+    /// The value at the point `x` with the slope along each axis, as [`Chebyshev::value`] and [`Chebyshev::gradient`] give them.
+    pub fn value_and_gradient(&self, coefficients: &[f64], basis: &Basis, x: &[f64], out: &mut [f64]) -> f64 {
+        let [first, last] = self.axes.as_slice() else {
+            self.gradient(coefficients, basis, x, out);
+            return self.value(coefficients, basis);
+        };
+        let (mut value, mut along_first, mut along_last) = (0.0, 0.0, 0.0);
+        let rows = coefficients.chunks_exact(last.nodes);
+        for ((row, v), s) in rows.zip(&basis.value[0]).zip(&basis.slope[0]) {
+            let (mut of_value, mut of_slope) = (0.0, 0.0);
+            for ((c, v), s) in row.iter().zip(&basis.value[1]).zip(&basis.slope[1]) {
+                of_value += c * v;
+                of_slope += c * s;
+            }
+            value += v * of_value;
+            along_first += s * of_value;
+            along_last += v * of_slope;
+        }
+        out[0] = along_first * first.slope(x[0]);
+        out[1] = along_last * last.slope(x[1]);
+        value
+    }
+
     fn contract(&self, c: &[f64], basis: &Basis, slope_of: usize, d: usize) -> f64 {
         if d == self.axes.len() {
             return c.first().copied().unwrap_or(f64::NAN);
@@ -234,6 +257,10 @@ mod tests {
             assert!(!basis.outside);
             assert!((c.value(&fit, &basis) - f(x[0], x[1])).abs() < 1e-9);
             c.gradient(&fit, &basis, &x, &mut slopes);
+            let mut both = [0.0; 2];
+            let value = c.value_and_gradient(&fit, &basis, &x, &mut both);
+            assert!((value - c.value(&fit, &basis)).abs() < 1e-15 * (1.0 + value.abs()));
+            assert!((0..2).all(|d| (both[d] - slopes[d]).abs() < 1e-14 * (1.0 + slopes[d].abs())));
             let dx = 0.7 * (0.7 * x[0]).cos() * x[1].powf(0.3);
             let dy = (0.7 * x[0]).sin() * 0.3 * x[1].powf(-0.7) + 1.0 / x[1];
             assert!(

@@ -1,6 +1,7 @@
 //! Each of those who decide, beside the problem of all of them together: what it is paid, what it moves, and slopes of both in its own
 //! actions and states, with the prices that it takes held still.
 
+use super::CALL;
 use super::axes::Choice;
 use super::builder::Builder;
 use super::compiler::{ASIDE, Compiler};
@@ -13,7 +14,7 @@ use crate::kernel::dag::{Expr, Id};
 use crate::kernel::differentiate::derivative;
 use crate::kernel::program::Program;
 use crate::solve::economy::{Decider, Deciding, Economy, cannot};
-use crate::solve::problem::Lanes;
+use crate::solve::problem::{DecisionProblem, Lanes};
 use std::collections::HashMap;
 
 /// One who decides.
@@ -313,7 +314,7 @@ impl Source<'_> {
     /// Expressions in which the prices that `one` does not take as given are what they are.
     fn seen_through(&self, b: &mut Builder, one: &One, given: &[Held], of: &[Id]) -> Vec<Id> {
         let seat = self.economy.seats.iter().find(|s| s.agents.contains(&one.agent));
-        let takes = |p: &usize| seat.is_some_and(|s| s.takes.contains(p));
+        let takes = |p: &usize| fault!("market.price_held", true, seat.is_some_and(|s| s.takes.contains(p)));
         let mut out = of.to_vec();
         for (_, held, truth) in given.iter().rev().filter(|(p, ..)| !takes(p)) {
             let map: HashMap<Id, Id> = held.iter().copied().zip(truth.iter().copied()).collect();
@@ -520,6 +521,7 @@ impl Players {
         let mut out = vec![vec![f64::NAN; n]; program.outputs()];
         let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
         let inputs = decision.operands(lanes, Some(&[]));
+        decision.spend((n + CALL) * program.instructions());
         let done = WORKSPACE.with(|w| program.run(&inputs, n, &mut slices, &mut w.borrow_mut()).is_ok());
         if !done {
             out.iter_mut().for_each(|o| o.fill(f64::NAN));

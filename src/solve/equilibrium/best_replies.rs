@@ -7,7 +7,7 @@
 //!
 //! Fudenberg and Levine (1998), *The Theory of Learning in Games*, chapter 2, on when such iterations settle.
 
-use super::{EquilibriumMethod, Found};
+use super::{EquilibriumMethod, Found, allowed, more_work};
 use crate::check::Model;
 use crate::check::conduct::Concept;
 use crate::diag::Diagnostic;
@@ -43,8 +43,8 @@ const STARTS: [f64; 3] = [0.5, 0.0, 1.0];
 const FAR: f64 = 1.0;
 /// Policies that differ by less are the same equilibrium.
 const SAME: f64 = 1e-3;
-/// Most instructions of all replies together after which another round is begun: a count, the same on every machine.
-const MOST_WORK: f64 = 2e10;
+/// Most instructions of all replies together, for each time that `work` allows: a count, the same on every machine.
+const WORK: f64 = 1.25e9;
 /// How exactly policies are evaluated to say what a deviation gains, nodes that are worked on together, and most places at which deviations are looked for.
 const EVALUATED: f64 = 1e-6;
 const BLOCK: usize = 64;
@@ -105,11 +105,13 @@ impl EquilibriumMethod for BestReplies {
         let game = Game::new(economy).map_err(|d| vec![d])?;
         let mut found: Vec<Solution> = Vec::new();
         let mut failed: Option<Diagnostic> = None;
+        let mut begun = 0;
         for start in STARTS {
             // A start that used up the work leaves none to the others.
-            if game.work.get() > MOST_WORK && failed.is_some() {
+            if game.work.get() > game.most() && begun > 0 {
                 break;
             }
+            begun += 1;
             match game.settle(start, progress) {
                 Ok(s) => {
                     if found.iter().all(|f| distance(f, &s).0 > SAME || distance(f, &s).1 > 0) {
@@ -127,7 +129,7 @@ impl EquilibriumMethod for BestReplies {
         Ok(Found {
             solution,
             others: found,
-            searches: STARTS.len(),
+            searches: begun,
             scope: Vec::new(),
             discretised: game.discretised,
             steady_state: Vec::new(),
@@ -271,6 +273,11 @@ impl<'m> Game<'m> {
         })
     }
 
+    /// Most instructions of all replies.
+    fn most(&self) -> f64 {
+        WORK * allowed(self.model)
+    }
+
     /// Replies until nobody moves, from a start.
     fn settle(&self, start: f64, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
         let mut now = self.empty.clone();
@@ -289,7 +296,7 @@ impl<'m> Game<'m> {
         let mut last = (f64::INFINITY, 0);
         let mut done = ROUNDS;
         for round in 0..ROUNDS {
-            if self.work.get() > MOST_WORK {
+            if self.work.get() > self.most() {
                 done = round;
                 break;
             }
@@ -337,14 +344,16 @@ impl<'m> Game<'m> {
             }
         }
         let why = match done {
-            ROUNDS => format!("best replies did not settle in {ROUNDS} rounds"),
-            n => format!("best replies did not settle within the work that is done for them: {n} rounds"),
+            ROUNDS => format!("no convergence: best replies did not settle in {ROUNDS} rounds"),
+            n => {
+                format!("no convergence: best replies did not settle within the work that is done for them, {n} rounds")
+            }
         };
         let failed = Diagnostic::error("E0979", why).note(format!(
             "in the last round a number moved by {:.1e} of its size, and {} finite choices changed",
             last.0, last.1
         ))
-        .hint("another method (econc solve FILE --why lists them); a coarser grid (grid.NAME = uniform(9)) makes rounds cheaper; taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies");
+        .hint(format!("{}; another method (econc solve FILE --why lists them); taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies", more_work(allowed(self.model))));
         Err(self.with_gain(failed, &now))
     }
 
@@ -452,13 +461,13 @@ impl<'m> Game<'m> {
     /// That a player's best reply itself does not settle.
     fn unreplied(&self, player: usize, round: usize) -> Diagnostic {
         let name = &self.empty.players[player].name;
-        let why = match self.work.get() > MOST_WORK {
+        let why = match self.work.get() > self.most() {
             true => format!(
-                "best replies did not settle within the work that is done for them: {round} rounds, and then that of `{name}`"
+                "no convergence: best replies did not settle within the work that is done for them, {round} rounds and then that of `{name}`"
             ),
-            false => format!("the best reply of `{name}` does not settle, after {round} rounds"),
+            false => format!("no convergence: the best reply of `{name}` does not settle, after {round} rounds"),
         };
-        Diagnostic::error("E0979", why).hint("a coarser grid (grid.NAME = uniform(9)) makes replies cheaper; taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies; `econc simulate` and `econc train` run it")
+        Diagnostic::error("E0979", why).hint(format!("{}; taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies; `econc simulate` and `econc train` run it", more_work(allowed(self.model))))
     }
 
     fn circle(&self, length: usize, changed: usize) -> Diagnostic {
@@ -490,7 +499,7 @@ impl<'m> Game<'m> {
         let mut over = false;
         let reply = ValueIteration.solve(task, &mut |p: Progress| {
             // One reply that does not settle would use up what is done for all of them, and more.
-            over = self.work.get() + problem.work() > MOST_WORK;
+            over = self.work.get() + problem.work() > self.most();
             if over { Control::Cancel } else { progress.report(p) }
         });
         self.work.set(self.work.get() + problem.work());

@@ -27,6 +27,8 @@ use super::economy::Economy;
 use super::observed::{self, Knows};
 use super::progress::Watch;
 use super::solution::Solution;
+use crate::check::Model;
+use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 
 /// A way of finding an equilibrium.
@@ -53,6 +55,20 @@ pub trait EquilibriumMethod: Sync {
     /// # Errors
     /// Those of the method: none found, several where one was asked for, no convergence; E0906 when stopped.
     fn solve(&self, economy: &Economy, seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>>;
+}
+
+/// What a file says of `work`: a search whose work has a limit may do so many times what is the least.
+pub(crate) fn allowed(model: &Model) -> f64 {
+    let said = model.solve_settings().and_then(|s| s.get("work"));
+    said.and_then(|v| v.number()).unwrap_or(defaults::WORK)
+}
+
+/// What to write to be allowed more than so many times the least.
+pub(crate) fn more_work(allowed: f64) -> String {
+    format!(
+        "solve {{ work = {} }} allows more; coarser grids (grid.NAME = uniform(9)), fewer states of shocks or fewer players take less",
+        (4.0 * allowed).max(4.0)
+    )
 }
 
 /// What a search for equilibria found.

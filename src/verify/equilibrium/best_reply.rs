@@ -11,15 +11,17 @@ use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision};
+use crate::solve::equilibrium::{allowed, more_work};
 use crate::solve::method::{Method, Structure, Task};
 use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
-use crate::solve::progress::{Progress, Watch};
+use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::Solution;
 use crate::solve::time_iteration::{self, TimeIteration, TimeIterationOptions};
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{WorldCertificate, WorldEvidence, promise};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// How a reply is solved.
@@ -39,14 +41,41 @@ const CONDITIONS: TimeIterationOptions = TimeIterationOptions {
     brief: true,
 };
 
+/// Most instructions of all replies of one player, for each time that `work` allows.
+const WORK: f64 = 1e9;
+
+/// What the replies of one player may still compute, in instructions.
+pub(super) fn allowance(model: &Model) -> Cell<f64> {
+    Cell::new(WORK * allowed(model))
+}
+
+/// That no reply of `name` was solved within the work that is done for it.
+pub(super) fn unsolved(model: &Model, name: &str, out: &mut WorldCertificate) {
+    let limit = Some(f64::NEG_INFINITY);
+    out.log(
+        "best reply of a whole life, gain",
+        f64::NAN,
+        limit,
+        "not solved within the work that is done for it".into(),
+    );
+    let headline = format!(
+        "the best reply of `{name}` for a whole life was not solved within the work that is done for it: nothing is certified"
+    );
+    out.reasons.push(
+        Diagnostic::error("E0836", headline)
+            .note("what it gains from one deviation stands in the certificate")
+            .hint(more_work(allowed(model))),
+    );
+}
+
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).
 const NODES: [usize; 5] = [1, 120, 30, 14, 8];
 /// Most nodes of all axes together where they are finer than usual.
 const MOST: f64 = 20_000.0;
 
 /// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
-/// stands for one of it, both without a member's number. With the method's name; `None` where it is to be solved by conditions that the problem has
-/// not, or that do not settle.
+/// stands for one of it, both without a member's number; at most the work that is `left`. With the method's name; `None` where that came to an end, and
+/// where it is to be solved by conditions that the problem has not, or that do not settle.
 ///
 /// # Errors
 /// Those of the problem of one and of its method.
@@ -54,7 +83,7 @@ pub(super) fn solved(
     model: &Model,
     others: &Others,
     solution: &Solution,
-    (like, by): (&dyn Fn(&str) -> Option<String>, By),
+    (like, by, left): (&dyn Fn(&str) -> Option<String>, By, &Cell<f64>),
     progress: &mut dyn Watch,
 ) -> Result<Option<(Solution, &'static str)>, Diagnostic> {
     let continuous = solution.states.iter().filter(|s| !s.integer);
@@ -82,13 +111,20 @@ pub(super) fn solved(
     };
     let problem = Decision::among(model, &build, others)?;
     let structure = Structure::of(problem.spec());
+    let mut over = false;
+    let mut watch = |p: Progress| {
+        over = problem.work() > left.get();
+        if over { Control::Cancel } else { progress.report(p) }
+    };
     if by == By::Conditions {
         if TimeIteration.fits(&structure).is_err() {
             return Ok(None);
         }
-        return match time_iteration::solve(&problem, CONDITIONS, None, progress) {
+        let reply = time_iteration::solve(&problem, CONDITIONS, None, &mut watch);
+        left.set(left.get() - problem.work());
+        return match reply {
             Ok(reply) => Ok(Some((reply, TimeIteration.name()))),
-            Err(d) if d.code == "E0906" => Err(d),
+            Err(d) if d.code == "E0906" && !over => Err(d),
             Err(_) => Ok(None),
         };
     }
@@ -99,8 +135,12 @@ pub(super) fn solved(
         guess: None,
         linear: false,
     };
-    let reply = method.solve(task, &mut |p: Progress| progress.report(p))?;
-    Ok(Some((reply, method.name())))
+    let reply = method.solve(task, &mut watch);
+    left.set(left.get() - problem.work());
+    match reply {
+        Err(_) if over => Ok(None),
+        reply => Ok(Some((reply?, method.name()))),
+    }
 }
 
 /// As [`solved`] by the first method that fits, for one who knows nothing of a solution's own problem.
@@ -113,8 +153,15 @@ pub(in crate::verify) fn of_one(
     solution: &Solution,
     progress: &mut dyn Watch,
 ) -> Result<(Solution, &'static str), Diagnostic> {
-    solved(model, others, solution, (&|_| None, By::Values(1)), progress)?
-        .ok_or_else(|| Diagnostic::error("E0990", "no reply was solved"))
+    let unbounded = Cell::new(f64::INFINITY);
+    solved(
+        model,
+        others,
+        solution,
+        (&|_| None, By::Values(1), &unbounded),
+        progress,
+    )?
+    .ok_or_else(|| Diagnostic::error("E0990", "no reply was solved"))
 }
 
 /// Nodes of each of `count` axes.
@@ -131,7 +178,12 @@ fn nodes(count: usize, finer: usize) -> usize {
 pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let model = seated.model;
     let others = Others::of(model, &seated.solution, seated.player)?;
-    let (reply, method) = of_one(model, &others, &seated.solution, progress)?;
+    let left = allowance(model);
+    let by = By::Values(1);
+    let Some((reply, method)) = solved(model, &others, &seated.solution, (&|_| None, by, &left), progress)? else {
+        unsolved(model, &seated.player.name, out);
+        return Ok(f64::NAN);
+    };
     let played = seated.play(Some(Deviator {
         seat: SolvedSeat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,

@@ -46,9 +46,14 @@ pub(super) fn prove(
     // One that does not settle is no reply, and the last that did is judged by.
     let mut last: Option<(WorldCertificate, Judged)> = None;
     let mut unsettled: Option<Diagnostic> = None;
+    let left = best_reply::allowance(model);
     for by in TRIES {
+        if left.get() <= 0.0 {
+            break;
+        }
         let mut rows = WorldCertificate::default();
-        let solved = match best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, by), progress) {
+        let by = (&stand_for as &dyn Fn(&str) -> Option<String>, by, &left);
+        let solved = match best_reply::solved(&economy.model, &others, &seated.solution, by, progress) {
             Err(d) if d.code == "E0901" => {
                 unsettled = Some(d);
                 continue;
@@ -83,7 +88,22 @@ pub(super) fn prove(
         }
     }
     let Some((rows, judged)) = last else {
-        return Err(unsettled.unwrap_or_else(|| Diagnostic::error("E0990", "no reply was judged")));
+        if let Some(unsettled) = unsettled.filter(|_| left.get() > 0.0) {
+            return Err(unsettled);
+        }
+        best_reply::unsolved(model, &seated.player.name, &mut out);
+        let standing = PlayerVerdict {
+            name: seated.player.name.clone(),
+            value: promised,
+            one_shot: f64::NAN,
+            best_reply: f64::NAN,
+        };
+        return Ok(Judged {
+            unit: "",
+            moved: f64::NAN,
+            world: out,
+            standing,
+        });
     };
     out.proofs.extend(rows.proofs);
     out.reasons.extend(rows.reasons);

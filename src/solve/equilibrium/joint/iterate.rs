@@ -26,6 +26,8 @@ const MIXED: f64 = 0.05;
 const CLOSER: usize = 10;
 /// Growth of the changes after which a mixture leads away.
 const AWAY: f64 = 2.0;
+/// Periods that policies are followed beyond a sweep whose result is mixed: values come to rest much more slowly than policies.
+const FURTHER: usize = 12;
 /// How far functions are moved, as a share of what they differ by, to see whether plain sweeps lead back, and how many sweeps that takes.
 const NUDGE: f64 = 1e-5;
 const STEADY: usize = 16;
@@ -41,6 +43,8 @@ pub(super) struct Stand {
     pub(super) settled: bool,
     /// How often a next state lay outside the ranges in the last sweep.
     pub(super) outside: usize,
+    /// Whether the work that is allowed came to an end.
+    pub(super) over: bool,
 }
 
 /// How to iterate.
@@ -52,6 +56,10 @@ pub(super) struct Pace {
     pub(super) tolerance: f64,
     /// Share of the new in what is carried on.
     pub(super) damping: f64,
+    /// Most instructions on one box of nodes.
+    pub(super) most: f64,
+    /// What the file says of `work`.
+    pub(super) allowed: f64,
 }
 
 impl Game {
@@ -102,6 +110,7 @@ impl Game {
             unsolved: 0,
             settled: false,
             outside: 0,
+            over: false,
         }
     }
 
@@ -210,7 +219,7 @@ impl Game {
     /// E0906 when stopped.
     pub(super) fn iterate(&self, stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
         let first = self.swept(stand.clone(), pace, pace.damping == 1.0, progress)?;
-        if first.settled || !stalled(&first.history) {
+        if first.settled || first.over || !stalled(&first.history) {
             return Ok(first);
         }
         let relaxed = Pace {
@@ -253,6 +262,10 @@ impl Game {
                 stand.functions = new;
                 break;
             }
+            if self.decision.work() > pace.most {
+                stand.over = true;
+                break;
+            }
             if !moved.is_finite() || stalled(&stand.history) {
                 match begun.filter(|_| mixed) {
                     Some(begun) => return self.swept(begun, pace, false, progress),
@@ -265,7 +278,8 @@ impl Game {
                 (mixes, mixed) = (false, false);
             }
             if mixes && !away && (mixed || closer(&stand.history)) {
-                stand.functions = mixture(&mut anderson, &stand.functions, &new);
+                let far = self.further(&stand.policy, new, FURTHER);
+                stand.functions = mixture(&mut anderson, &stand.functions, &far);
                 mixed = true;
             } else {
                 step(&mut stand.functions, &new, pace.damping);
@@ -273,6 +287,59 @@ impl Game {
             before = moved;
         }
         Ok(stand)
+    }
+
+    /// What is done at the nodes, done for so many periods more before what `functions` say: values of all, if nobody takes prices or paths as given.
+    fn further(&self, policy: &[Vec<Vec<f64>>], functions: Functions, periods: usize) -> Functions {
+        let list = &self.players.list;
+        if list.iter().any(|one| one.taking) {
+            return functions;
+        }
+        let nodes = self.carrier.nodes();
+        let n = self.carrier.len();
+        // Of each shock what is paid and, for each branch, which function is read where and with which weight.
+        let paid: Vec<Vec<Vec<f64>>> = self.each(|z| self.rewards(z, &nodes, &policy[z]));
+        let leads: Vec<Vec<(usize, Vec<f64>, Vec<Basis>)>> = self.each(|z| {
+            let xs: Vec<&[f64]> = nodes.iter().map(Vec::as_slice).collect();
+            let acts: Vec<&[f64]> = policy[z].iter().map(Vec::as_slice).collect();
+            let to = |(noise, later, w): (usize, usize, f64)| {
+                let lanes = self.lanes(z, noise, later, &xs, &acts);
+                let next = self.players.period(&self.decision, &lanes, n).next;
+                let weights = self.factor(&lanes, n).iter().map(|f| w * f).collect();
+                let mut x = vec![0.0; nodes.len()];
+                let places = (0..n).map(|i| {
+                    x.iter_mut().zip(&next).for_each(|(x, next)| *x = next[i]);
+                    let mut basis = Basis::default();
+                    self.carrier.basis(&x, &mut basis);
+                    basis
+                });
+                (later, weights, places.collect())
+            };
+            self.branches(z).into_iter().map(to).collect()
+        });
+        let branches: usize = leads.iter().map(Vec::len).sum();
+        self.decision.spend(periods * branches * n * n * list.len());
+        let mut functions = functions;
+        for _ in 0..periods {
+            limits::poll();
+            let ahead = self.ahead(&functions);
+            let by_shock: Vec<Vec<Vec<f64>>> = self.each(|z| {
+                let mut out = paid[z].clone();
+                for (later, weights, places) in &leads[z] {
+                    for ((p, one), worth) in list.iter().enumerate().zip(&mut out) {
+                        let of = &ahead.0[p][*later];
+                        for ((worth, w), basis) in worth.iter_mut().zip(weights).zip(places) {
+                            *worth += w * one.discount * self.carrier.value(of, basis);
+                        }
+                    }
+                }
+                out
+            });
+            functions = (0..list.len())
+                .map(|p| by_shock.iter().map(|z| z[p].clone()).collect())
+                .collect();
+        }
+        functions
     }
 
     /// One sweep from a stand, whose policy becomes what is then done: the new functions, and how far they and policies moved.

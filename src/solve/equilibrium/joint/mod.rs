@@ -18,7 +18,7 @@ pub(super) mod rest;
 mod stage;
 mod store;
 
-use super::{EquilibriumMethod, Found};
+use super::{EquilibriumMethod, Found, allowed, more_work};
 use crate::check::model::{Concept, Model, Space};
 use crate::diag::Diagnostic;
 use crate::graph::AxisKind;
@@ -51,6 +51,8 @@ const WIDENINGS: usize = 10;
 pub const SWEEPS: usize = 1000;
 /// Largest change that counts as none.
 pub const TOLERANCE: f64 = 1e-10;
+/// Most instructions of all sweeps, for each time that `work` allows.
+const WORK: f64 = 1e9;
 
 impl EquilibriumMethod for Joint {
     fn name(&self) -> &'static str {
@@ -190,6 +192,7 @@ impl Game {
             unsolved: 0,
             settled: false,
             outside: 0,
+            over: false,
         }
     }
 }
@@ -200,6 +203,8 @@ fn pace(model: &Model) -> Pace {
         sweeps: number("iterations").map_or(SWEEPS, |x| x as usize),
         tolerance: number("tolerance").unwrap_or(TOLERANCE),
         damping: number("damping").unwrap_or(1.0),
+        most: WORK * allowed(model),
+        allowed: allowed(model),
     }
 }
 
@@ -236,7 +241,7 @@ fn player_agent(game: &Game, name: &str) -> usize {
 
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
     let model = economy.model;
-    let pace = pace(model);
+    let mut pace = pace(model);
     let rest = rest::rest(economy, pace, progress)?;
     let mut options = ProblemOptions {
         bounds: rest
@@ -246,10 +251,12 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     };
     let sizes = NODES[sizes_of(economy, &options)?];
     let mut widened = 0;
+    let mut searches;
     let (game, stands) = loop {
         let game = Game::new(economy, &options, sizes[0])?;
         let mut stands: Vec<Stand> = Vec::new();
         let mut lost: Option<Stand> = None;
+        searches = 0;
         let rough = Pace {
             tolerance: pace.tolerance.max(ROUGH),
             ..pace
@@ -257,9 +264,15 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         for share in STARTS {
             let stand = game.iterate(game.start(share), rough, progress)?;
             if !stand.settled {
+                // Work that came to an end leaves none to other starts.
+                let over = stand.over;
                 lost = lost.or(Some(stand));
+                if over {
+                    break;
+                }
                 continue;
             }
+            searches += 1;
             if stands.iter().all(|s| policy_moves(&s.policy, &stand.policy) > APART) {
                 stands.push(stand);
             }
@@ -272,12 +285,14 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         };
         match rest::wider(model, &game, first) {
             Some(bounds) if widened < WIDENINGS => {
+                pace.most -= game.decision.work();
                 options.bounds = bounds;
                 widened += 1;
             }
             _ => break (game, stands),
         }
     };
+    pace.most -= game.decision.work();
     let mut solutions = Vec::new();
     for stand in stands {
         solutions.push(refined(economy, &options, (&game, stand), (sizes, pace), progress)?);
@@ -290,7 +305,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     Ok(Found {
         solution,
         others: solutions.map(|s| s.0).collect(),
-        searches: STARTS.len(),
+        searches,
         scope: Vec::new(),
         discretised,
         steady_state: rest.map_or_else(Vec::new, |r| r.named()),
@@ -318,7 +333,7 @@ fn refined(
     economy: &Economy,
     options: &ProblemOptions,
     (coarse, stand): (&Game, Stand),
-    (sizes, pace): (&[usize], Pace),
+    (sizes, mut pace): (&[usize], Pace),
     progress: &mut dyn Watch,
 ) -> Result<Made, Diagnostic> {
     let mut best: Option<(Game, Stand)> = None;
@@ -337,9 +352,15 @@ fn refined(
         let points = game.carrier.nodes();
         let before: Vec<Vec<Vec<f64>>> = game.each(|z| from.play(&ahead, z, &points, &begun.policy[z]).actions);
         let stand = game.iterate(begun, pace, progress)?;
+        let spent = game.decision.work();
+        if stand.over && best.is_some() {
+            // The finest on which it settled, with how far that was from the one before.
+            break;
+        }
         if !stand.settled {
             return Err(unsettled(&game, &stand, pace));
         }
+        pace.most -= spent;
         apart = policy_moves(&before, &stand.policy);
         best = Some((game, stand));
         if apart < AGREE {
@@ -375,6 +396,10 @@ fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
         stand.history.len(),
         pace.tolerance
     ));
+    let d = match stand.over {
+        true => d.note("the work that is done for it came to an end"),
+        false => d,
+    };
     let d = match gain::largest(game, stand) {
         Some(found) => d.note(found.to_string()),
         None => d,
@@ -391,6 +416,9 @@ fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
         return d
             .note("a reward or a law has kinks (min, max, abs, clamp): best choices that sit on one meet no first-order condition")
             .hint("method = best_replies searches for best choices and needs no conditions; or say the kink otherwise: a bound of the action, a smooth law; solve { damping = 0.5 } relaxes");
+    }
+    if stand.over {
+        return d.hint(more_work(pace.allowed));
     }
     d.hint("solve { damping = 0.5 } relaxes; more `iterations`; narrower grids; another method (econc solve --list); an equilibrium in pure policies need not exist")
 }

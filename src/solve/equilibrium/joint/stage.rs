@@ -131,21 +131,21 @@ impl Game {
         }
     }
 
-    /// Marginal values of a player's states at `x`, with the basis there, into `out`; one number per state that counts for it.
+    /// Marginal values of a player's states at `x`, with the basis there, into `out`, one number per state that counts for it; returns what `x` is worth to
+    /// it, and nothing for one who takes prices, whose value is another's problem.
     pub(super) fn marginal(
         &self,
         ahead: &Ahead,
         (player, shock): (usize, usize),
         (basis, x): (&Basis, &[f64]),
         out: &mut Vec<f64>,
-    ) {
+    ) -> f64 {
         let one = &self.players.list[player];
         out.clear();
         out.resize(one.states.len(), 0.0);
         let before = self.players.first(player);
         if !one.taking {
-            self.carrier.gradient(&ahead.0[before][shock], basis, x, out);
-            return;
+            return self.carrier.value_and_gradient(&ahead.0[before][shock], basis, x, out);
         }
         for (k, s) in one.states.iter().enumerate() {
             let value = self.carrier.value(&ahead.0[before + k][shock], basis);
@@ -155,6 +155,7 @@ impl Game {
                 value
             };
         }
+        0.0
     }
 
     /// Conditions at the states `[state][point]` and actions `[action][point]`.
@@ -180,18 +181,16 @@ impl Game {
             let lanes = self.lanes(shock, noise, later, &xs, &acts);
             let period = self.players.period(&self.decision, &lanes, n);
             let factor = self.factor(&lanes, n);
+            // A value and its slopes, for each player.
+            self.decision.spend(n * np * self.carrier.len() * (1 + states.len()));
             for (i, factor) in factor.iter().enumerate() {
                 let weight = weight * factor;
                 x.iter_mut().zip(&period.next).for_each(|(x, next)| *x = next[i]);
                 self.carrier.basis(&x, &mut basis);
                 out.outside[i] |= basis.outside;
                 for (p, (one, part)) in self.players.list.iter().zip(&period.parts).enumerate() {
-                    self.marginal(ahead, (p, later), (&basis, &x), &mut marginal);
-                    let mut worth = part.reward[i];
-                    if !one.taking {
-                        worth += one.discount * self.carrier.value(&ahead.0[self.players.first(p)][later], &basis);
-                    }
-                    out.worth[p][i] += weight * worth;
+                    let later = self.marginal(ahead, (p, later), (&basis, &x), &mut marginal);
+                    out.worth[p][i] += weight * (part.reward[i] + one.discount * later);
                     for (k, a) in one.actions.iter().enumerate() {
                         let (mut gain, mut size) = (part.pays[k][i], part.pays[k][i].abs());
                         for (m, moved) in marginal.iter().zip(&part.moves[k]) {

@@ -52,7 +52,7 @@ pub const SWEEPS: usize = 1000;
 /// Largest change that counts as none.
 pub const TOLERANCE: f64 = 1e-10;
 /// Most instructions of all sweeps, for each time that `work` allows.
-const WORK: f64 = 1e9;
+const WORK: f64 = 3e9;
 
 impl EquilibriumMethod for Joint {
     fn name(&self) -> &'static str {

@@ -269,7 +269,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "work",
         Kind::Within { lo: 0.0, hi: 1e6 },
         "4",
-        "what the first solve, its certificate, and finer and wider solves with theirs may compute together, in multiples of the first solve (and, for each, of about two seconds of one core, counted in instructions); where several decide, what the search for an equilibrium and each best reply of its judge may compute, in multiples of some four seconds",
+        "what the first solve, its certificate, and finer and wider solves with theirs may compute together, in multiples of the first solve (and, for each, of about two seconds of one core, counted in instructions); where several decide, what the search for an equilibrium and each best reply of its judge may compute, in multiples of a few seconds",
     ),
     key(
         "bellman",

@@ -42,7 +42,7 @@ const CONDITIONS: TimeIterationOptions = TimeIterationOptions {
 };
 
 /// Most instructions of all replies of one player, for each time that `work` allows.
-const WORK: f64 = 1e9;
+const WORK: f64 = 3e9;
 
 /// What the replies of one player may still compute, in instructions.
 pub(super) fn allowance(model: &Model) -> Cell<f64> {

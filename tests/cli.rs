@@ -414,6 +414,52 @@ fn a_sweep_is_a_directory_a_value_and_one_table() {
     assert!(exit == 2 && err.contains("E0967"), "{err}");
 }
 
+/// Growth by hand: at rest `alpha k^(alpha - 1) = 1 / beta - 1 + delta`; with a patient planner beyond the end of the domain.
+#[test]
+fn a_sweep_of_rests_goes_on_where_one_has_none_and_lists_what_the_file_defines() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    let text = "param beta = 0.9\nagent planner {\n  state k in (0, 10), start 2\n  action s in [0, 0.8]\n  let y = k^0.33\n  let c = (1 - s) * y\n  \
+                k' = 0.96 * k + s * y\n  reward 1 - 1 / c\n  discount beta\n}\n";
+    std::fs::write(at("g.econ"), text).expect("a model");
+    let (exit, out, err) = econc(
+        directory.path(),
+        &["steady_state", "g.econ", "--set", "beta=.9..0.999:3", "--out", "rests"],
+    );
+    assert_eq!(exit, 1, "{out}{err}");
+    assert!(err.contains("E0910") && err.contains("1 of 3 runs failed"), "{err}");
+    let table = std::fs::read_to_string(at("rests.failed/sweep.csv")).expect("a table of the others");
+    let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!(
+        rows[1..].iter().map(|r| r[1]).collect::<Vec<_>>(),
+        ["complete", "complete", "failed"]
+    );
+    assert_eq!(rows[3][2], "", "a run that computed nothing has no directory: {table}");
+    // Each rest that was found, as by hand, with what the file defines there.
+    let rest = std::fs::read_to_string(at("rests.failed/run-001/steady_state.csv")).expect("a rest");
+    let value = |name: &str| -> f64 {
+        let row = rest
+            .lines()
+            .find(|l| l.split(',').next() == Some(name))
+            .unwrap_or_else(|| panic!("{name}: {rest}"));
+        row.rsplit(',').next().and_then(|x| x.parse().ok()).expect("a number")
+    };
+    let k = (0.33 / (1.0 / 0.9 - 0.96f64)).powf(1.0 / 0.67);
+    let (y, c) = (k.powf(0.33), k.powf(0.33) - 0.04 * k);
+    for (name, right) in [
+        ("planner.k", k),
+        ("planner.y", y),
+        ("planner.c", c),
+        ("planner.reward", 1.0 - 1.0 / c),
+    ] {
+        assert!(
+            (value(name) - right).abs() < 1e-8 * right.abs(),
+            "{name}: {} for {right}",
+            value(name)
+        );
+    }
+}
+
 /// The best constant policy differs from run to run: its number stands in the cells, under one name.
 #[test]
 fn columns_of_a_sweep_have_the_same_name_in_all_rows_and_failures_their_code_on_top() {

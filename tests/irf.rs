@@ -266,6 +266,8 @@ fn what_cannot_be_moved_is_said_before_anything_is_solved() {
         (&["m.econ", "--shock", "a=much"], "E0995", "a=0.01"),
         (&["m.econ", "--shock", "a=0"], "E0995", "no response"),
         (&["m.econ", "--shock", "a=nan"], "E0995", "no number"),
+        (&["m.econ", "--shock", "a=1e300"], "E0995", "more than a thousand"),
+        (&["m.econ", "--shock", "a=-1e-9sd"], "E0995", "lost in rounding"),
         (&["m.econ", "--shock", "a[2]"], "E0995", "it is one number"),
         (
             &["m.econ", "--from", "q=3"],

@@ -95,8 +95,8 @@ fn euler_errors_are_drawn_where_the_certificate_has_them() {
     let drawn = read(&place.join("plots/euler.svg"));
     let height = drawn.height();
     // Quantiles 0.5, 0.9, 0.99 and 1, in the colours of the series.
-    let set = drawn.curve("#0072B2");
-    let grid = drawn.curve("#D55E00");
+    let grid = drawn.curve("#0072B2");
+    let set = drawn.curve("#D55E00");
     assert_eq!((set.len(), grid.len()), (4, 4));
     for (curve, at, row) in [
         (set, 2, "Euler residual, 99 % quantile"),
@@ -108,7 +108,7 @@ fn euler_errors_are_drawn_where_the_certificate_has_them() {
         assert!(right < -2.0);
     }
     assert!(
-        drawn.words.iter().any(|w| w.2.contains("bound 0.001")),
+        drawn.words.iter().any(|w| w.2.contains("bound 10^-3")),
         "{:?}",
         drawn.words
     );

@@ -231,6 +231,27 @@ fn exercises_are_run_and_compared() {
     std::fs::write(&table, text).expect("written");
     std::fs::remove_file(&record).expect("removed");
     assert_eq!(json(&reproduce())["exit"], 0, "a run without its record is run again");
+    // The report leads to those of the runs, and has every number that the table beside it has.
+    let read = |name: &str| std::fs::read_to_string(root.join("here").join(name)).expect(name);
+    let (page, table) = (read("report.html"), read("numbers.csv"));
+    for run in ["outside", "alone"] {
+        assert!(page.contains(&format!("href=\"{run}/report.html\"")), "{page}");
+        assert!(root.join("here").join(run).join("report.html").is_file());
+    }
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    let found: Vec<f64> = rows
+        .records()
+        .map(|r| r.expect("a row")[1].parse().expect("a number"))
+        .collect();
+    assert_eq!(serde_json::json!(found), first["tables"]["numbers"]["found"]);
+    assert!(page.contains("1.734556"), "{page}");
+    // A model of the user is not written over.
+    std::fs::write(root.join("here/monopolist.econ"), "mine").expect("written");
+    assert_eq!(codes(&json(&reproduce())), ["E0952"]);
+    assert_eq!(read("monopolist.econ"), "mine");
+    let forced = econc(root, &["reproduce", "monopolist", "--json", "--out", "here", "--force"]);
+    assert_eq!(json(&forced)["exit"], 0);
+    assert_ne!(read("monopolist.econ"), "mine");
     let list = json(&econc(root, &["reproduce", "--list", "--json"]));
     assert!(list["exercises"].as_array().is_some_and(|l| l.len() >= 5), "{list}");
     let unknown = econc(root, &["reproduce", "calvan", "--json"]);

@@ -2,12 +2,14 @@
 
 use super::{Checker, Decl, Scope, errors};
 use crate::diag::Span;
-use crate::graph::{Interval, Phase};
+use crate::graph::{Interval, NodeId, Op, Phase, eval};
 use crate::syntax::ast::{self, ExprKind};
 
 /// What a domain says once its ends are constants.
 pub(super) struct Domain {
     pub(super) interval: Interval,
+    /// The same at the file's own parameters, where scenarios widen it.
+    pub(super) own: Option<Interval>,
     /// Labels of a domain over words, with its number in `choices`.
     pub(super) choice: Option<usize>,
     /// The nodes of `on grid(..)`, a list of ascending numbers in units of the state or action.
@@ -20,6 +22,7 @@ impl Checker<'_> {
         let plain = |interval| {
             Some(Domain {
                 interval,
+                own: None,
                 choice: None,
                 grid: None,
             })
@@ -31,7 +34,7 @@ impl Checker<'_> {
                 lo_open,
                 hi_open,
             } => {
-                let (l, h) = (self.end(lo, scope, false)?, self.end(hi, scope, true)?);
+                let ((l, own_l), (h, own_h)) = (self.end(lo, scope, false)?, self.end(hi, scope, true)?);
                 let i = Interval {
                     lo: l,
                     hi: h,
@@ -43,7 +46,17 @@ impl Checker<'_> {
                     self.report(errors::empty_domain(l, h, d.span));
                     return None;
                 }
-                plain(i)
+                let own = Interval {
+                    lo: own_l,
+                    hi: own_h,
+                    ..i
+                };
+                Some(Domain {
+                    interval: i,
+                    own: (own != i && !own.is_empty()).then_some(own),
+                    choice: None,
+                    grid: None,
+                })
             }
             ast::DomainKind::Range(lo, hi) => {
                 let (l, h) = (self.whole_constant(lo, scope)?, self.whole_constant(hi, scope)?);
@@ -61,6 +74,7 @@ impl Checker<'_> {
                     let choice = self.choice_set(words);
                     return Some(Domain {
                         interval: Interval::integers(0.0, n - 1.0),
+                        own: None,
                         choice: Some(choice),
                         grid: None,
                     });
@@ -71,6 +85,7 @@ impl Checker<'_> {
                 }
                 Some(Domain {
                     interval: hull_of(&values),
+                    own: None,
                     choice: None,
                     grid: Some(values),
                 })
@@ -79,6 +94,7 @@ impl Checker<'_> {
                 let grid = self.grid(args, scope, d.span)?;
                 Some(Domain {
                     interval: hull_of(&grid),
+                    own: None,
                     choice: None,
                     grid: Some(grid),
                 })
@@ -92,23 +108,44 @@ impl Checker<'_> {
         }
     }
 
-    fn end(&mut self, e: &ast::Expr, scope: &Scope, upper: bool) -> Option<f64> {
+    /// An end of a domain, as wide as scenarios may make it and at the file's own parameters.
+    fn end(&mut self, e: &ast::Expr, scope: &Scope, upper: bool) -> Option<(f64, f64)> {
         let v = self.expr(e, scope)?;
         if let Some(x) = self.b.constant_value(v.node) {
             if x.is_nan() {
                 self.report(errors::empty_domain(x, x, e.span));
                 return None;
             }
-            return Some(x);
+            return Some((x, x));
         }
         let n = self.b.node(v.node);
         if n.phase == Phase::Constant && n.shape.is_empty() {
             // depends on a parameter that a scenario draws: as wide as it may become
-            return Some(if upper { n.domain.hi } else { n.domain.lo });
+            let wide = if upper { n.domain.hi } else { n.domain.lo };
+            return Some((wide, self.at_own_parameters(v.node).unwrap_or(wide)));
         }
         let (phase, shaped) = (n.phase, !n.shape.is_empty());
         self.report(errors::not_constant(e.span, phase, shaped));
         None
+    }
+
+    /// The value of a number that depends on parameters only, at those of the file; `None` for what is no plain arithmetic.
+    fn at_own_parameters(&self, node: NodeId) -> Option<f64> {
+        let value = |n: NodeId| self.at_own_parameters(n);
+        match &self.b.node(node).op {
+            Op::Const(x) => Some(*x),
+            Op::Input(i) => {
+                let param = self.model.params.iter().find(|p| p.input == Some(*i))?;
+                (param.values.len() == 1).then(|| param.values[0])
+            }
+            Op::Unary(op, a) => Some(eval::unary(*op, value(*a)?)),
+            Op::Binary(op, a, b) => Some(eval::binary(*op, value(*a)?, value(*b)?)),
+            Op::Select(c, a, b) => match value(*c)? {
+                0.0 => value(*b),
+                _ => value(*a),
+            },
+            _ => None,
+        }
     }
 
     pub(super) fn same_domain(&mut self, path: &ast::Path, scope: &Scope, span: Span) -> Option<Domain> {
@@ -172,6 +209,7 @@ impl Checker<'_> {
             let first = info.first as f64;
             return Some(Domain {
                 interval: Interval::integers(first, first + size - 1.0),
+                own: None,
                 choice: None,
                 grid: None,
             });
@@ -179,6 +217,7 @@ impl Checker<'_> {
         let choice = self.choice_set(info.labels);
         Some(Domain {
             interval: Interval::integers(0.0, size - 1.0),
+            own: None,
             choice: Some(choice),
             grid: None,
         })
@@ -254,5 +293,23 @@ pub(super) fn hull_of(xs: &[f64]) -> Interval {
     Interval {
         integer: xs.iter().all(|x| x.fract() == 0.0),
         ..Interval::closed(lo, hi)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_scenario_widens_is_solved_as_the_file_says() {
+        let text = "model m \"Limit\"\nparam phi = 0.5\nagent household {\n  state a in [-2 * phi, inf), start 0\n  action b in [0, 1]\n  a' = b - phi\n  reward b - a * a\n  discount 0.9\n}\nscenario loose { param phi = 0.8 }\n";
+        let (model, said) = crate::compile(text, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{said:?}"));
+        assert_eq!(
+            model.states[0].domain.lo, -1.6,
+            "worlds may go as far as in the scenario"
+        );
+        assert_eq!(model.as_asked(None, None).states[0].domain.lo, -1.0);
+        let (model, _) = crate::compile(&text.replace("scenario", "# scenario"), &crate::Options::default());
+        let model = model.expect("a model");
+        assert!(model.states[0].own.is_none() && model.states[0].domain.lo == -1.0);
     }
 }

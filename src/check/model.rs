@@ -122,8 +122,11 @@ pub struct State {
     pub input: InputId,
     /// The node that reads it.
     pub node: NodeId,
-    /// Where it may lie: a claim, counted when violated.
+    /// Where it may lie: a claim, counted when violated; as wide as scenarios make it.
     pub domain: Interval,
+    /// The same at the file's own parameters, where scenarios widen it: what is solved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Interval>,
     /// Labels for states over words (`state last in d`), one per value from index 0; empty for numbers.
     pub labels: Vec<String>,
     /// The nodes of an explicit grid, a list of numbers in units of the state (`on grid(..)` of the action it copies,
@@ -564,9 +567,13 @@ pub struct Pending {
 }
 
 impl Model {
-    /// The model under another concept or other information than the file's, where that is asked for by a word.
+    /// The model as it is solved: with domains at the file's own parameters, and under another concept or other information than the file's
+    /// where that is asked for by a word.
     pub fn as_asked(&self, concept: Option<&str>, information: Option<&str>) -> Model {
         let mut model = self.clone();
+        for state in &mut model.states {
+            state.domain = state.own.unwrap_or(state.domain);
+        }
         model.concept = concept.and_then(Concept::of).or(model.concept);
         model.information = information.and_then(Information::of).unwrap_or(model.information);
         model

@@ -100,6 +100,7 @@ impl Checker<'_> {
             input,
             node,
             domain,
+            own: None,
             labels: Vec::new(),
             grid: None,
             start: Some(zero),

@@ -73,6 +73,7 @@ impl Checker<'_> {
             input,
             node,
             domain: d.interval,
+            own: d.own,
             labels,
             grid: d.grid,
             start: None,

@@ -240,6 +240,17 @@ fn table(
     if !names.contains(&file.as_str()) {
         let all: Vec<&str> = names.iter().filter_map(|n| n.strip_suffix(".csv")).collect();
         let d = Diagnostic::error("E0997", format!("the run has no table `{bare}`"));
+        if all.is_empty() {
+            let why = run.manifest.reason.as_deref().unwrap_or_default();
+            let d = if why.is_empty() {
+                d
+            } else {
+                d.note(format!("it failed: {why}"))
+            };
+            return Err(d
+                .hint("it failed before it had any; see to that, then run it again")
+                .into());
+        }
         return Err(d.hint(format!("its tables: {}", all.join(", "))).into());
     }
     let bytes = run.read(&file)?;

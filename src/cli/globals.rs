@@ -150,7 +150,7 @@ fn threads(text: &str) -> Result<u16, String> {
     whole(text, 1, u64::from(u16::MAX), "4").map(|n| n as u16)
 }
 
-/// `name=value`, both not empty; spaces around are dropped.
+/// `name=value`, both not empty; spaces around are dropped, and a number may begin with its point.
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
@@ -159,7 +159,15 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     if name.is_empty() || value.is_empty() {
         return Err("write NAME=VALUE, for instance --set beta=0.98".to_string());
     }
-    Ok((name.to_string(), value.to_string()))
+    let (sign, digits) = match value.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", value),
+    };
+    let value = match digits.starts_with('.') && digits.parse::<f64>().is_ok() {
+        true => format!("{sign}0{digits}"),
+        false => value.to_string(),
+    };
+    Ok((name.to_string(), value))
 }
 
 #[cfg(test)]
@@ -169,6 +177,9 @@ mod tests {
     #[test]
     fn assignments_are_split_at_the_first_sign() {
         assert_eq!(assignment("beta = 0.98"), Ok(("beta".into(), "0.98".into())));
+        assert_eq!(assignment("beta=.98"), Ok(("beta".into(), "0.98".into())));
+        assert_eq!(assignment("x=-.5"), Ok(("x".into(), "-0.5".into())));
+        assert_eq!(assignment("x=.k"), Ok(("x".into(), ".k".into())));
         assert_eq!(assignment("a=b==c"), Ok(("a".into(), "b==c".into())));
         for wrong in ["beta", "=1", "beta=", " = "] {
             assert!(assignment(wrong).is_err(), "{wrong}");

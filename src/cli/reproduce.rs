@@ -7,14 +7,16 @@ use super::exercises::{self, Exercise, Read, Row, Run};
 use super::globals::Globals;
 use super::screen::Screen;
 use super::templates::TEMPLATES;
-use super::{Exit, Failure};
+use super::{Exit, Failure, clock};
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::random::Stream;
 use crate::num::statistics;
 use crate::report::content::{Content, NamedTable};
+use crate::report::html;
 use crate::report::number;
-use crate::report::store;
+use crate::report::place::write_new;
+use crate::report::store::{self, Manifest};
 use crate::report::table::Table;
 use clap::Args;
 use serde_json::Value;
@@ -59,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         Some(out) => out.clone(),
         None => PathBuf::from("runs").join(format!("reproduce-{name}")),
     };
-    models(&exercise, &folder)?;
+    models(&exercise, &folder, globals.force)?;
     let mut done = Vec::new();
     for run in &exercise.runs {
         done.push(played(run, arguments.long, &folder, globals, screen)?);
@@ -73,26 +75,36 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         .collect();
     let between = exercise.rows.iter().map(|row| interval(&row.read, &done)).collect();
     let known = Known { found, between, agree };
-    let content = content(name, &exercise, &done, &known, screen.json);
+    let shown = content(name, &exercise, &done, &known, false);
+    let exact = content(name, &exercise, &done, &known, true);
+    let noted = exercise.rows.iter().filter(|r| !r.note.is_empty());
+    let page = Content {
+        facts: noted.map(|r| (r.what.clone(), r.note.clone())).collect(),
+        ..content(name, &exercise, &done, &known, false)
+    };
+    files(&page, &exact, arguments.long, &folder, globals)?;
     let exit = match known.agree.contains(&Some(false)) {
         true => Exit::Fails,
         false => Exit::Fine,
     };
     if screen.json {
-        let mut json = content.to_json();
+        let mut json = exact.to_json();
         json["status"] = if exit == Exit::Fine { "complete" } else { "failed" }.into();
         json["exit"] = exit.code().into();
         json["directory"] = folder.display().to_string().into();
         screen.json(&json);
     } else {
-        screen.result(&content.screen(screen.width(), screen.color()));
+        screen.result(&shown.screen(screen.width(), screen.color()));
         for row in exercise.rows.iter().filter(|r| !r.note.is_empty()) {
             screen.text(&format!("{}: {}\n", row.what, row.note));
         }
         if !arguments.long && exercise.rows.iter().any(|r| r.of_long) {
             screen.text("not judged: the recorded number is of the larger run, --long\n");
         }
-        screen.text(&format!("\nruns and models: {}\n", folder.display()));
+        screen.text(&format!(
+            "\nfiles: {}  (report.html, numbers.csv, runs and models)\n",
+            folder.display()
+        ));
     }
     Ok(exit)
 }
@@ -119,14 +131,41 @@ fn unwritten(folder: &Path, e: &std::io::Error) -> Diagnostic {
     Diagnostic::error("E0951", format!("`{}` cannot be written to", folder.display())).note(e.to_string())
 }
 
-/// Writes the models of an exercise into its folder.
-fn models(exercise: &Exercise, folder: &Path) -> Result<(), Diagnostic> {
+/// Writes the models of an exercise into its folder; `force` lets them replace what has their names.
+fn models(exercise: &Exercise, folder: &Path, force: bool) -> Result<(), Diagnostic> {
     std::fs::create_dir_all(folder).map_err(|e| unwritten(folder, &e))?;
     for name in &exercise.models {
         for template in TEMPLATES.iter().filter(|t| t.name == name) {
             let file = folder.join(format!("{name}.econ"));
+            if !force && std::fs::read(&file).is_ok_and(|own| own != template.source.as_bytes()) {
+                return Err(Diagnostic::error(
+                    "E0952",
+                    format!("`{}` is not the exercise's model of that name", file.display()),
+                )
+                .note("it was changed, is yours, or comes from another version of econc")
+                .hint("give another directory to `--out`; or --force replaces the file"));
+            }
             std::fs::write(&file, template.source).map_err(|e| unwritten(&file, &e))?;
         }
+    }
+    Ok(())
+}
+
+/// The report of an exercise, and its tables with all digits, in its folder.
+fn files(page: &Content, exact: &Content, long: bool, folder: &Path, globals: &Globals) -> Result<(), Diagnostic> {
+    let size = if long { "as published" } else { "small" };
+    let settings = [("exercise", page.model.as_str()), ("size", size)];
+    let mut manifest = Manifest::new(globals.words(), "", b"", globals.seed, &clock::now());
+    manifest.settings = settings.map(|(k, v)| (k.to_string(), v.to_string())).into();
+    write_new(
+        &folder.join("report.html"),
+        html::page(page, &[], &manifest).as_bytes(),
+        true,
+        [],
+    )?;
+    for t in &exact.tables {
+        let file = folder.join(format!("{}.csv", t.stem));
+        write_new(&file, &t.table.to_csv(), true, [])?;
     }
     Ok(())
 }
@@ -351,7 +390,7 @@ fn content(name: &str, e: &Exercise, done: &[Done], known: &Known, exact: bool) 
     let rows = |of: &dyn Fn(&Row) -> Option<f64>| e.rows.iter().map(of).collect::<Vec<_>>();
     let mut table = Table::new().texts("what", e.rows.iter().map(|r| r.what.clone()).collect());
     table = column(table, "found", known.found.clone());
-    if known.between.iter().any(Option::is_some) {
+    if exact || known.between.iter().any(Option::is_some) {
         let end = |of: &dyn Fn(&(f64, f64)) -> f64| known.between.iter().map(|b| b.as_ref().map(of)).collect();
         table = column(table, "from", end(&|b| b.0));
         table = column(table, "to", end(&|b| b.1));
@@ -365,8 +404,14 @@ fn content(name: &str, e: &Exercise, done: &[Done], known: &Known, exact: bool) 
         )
         .texts("agrees", known.agree.iter().map(|a| word(a).to_string()).collect());
     let time = |d: &Done| d.output["facts"]["time"].as_str().unwrap_or_default().to_string();
+    let place = |d: &Done| {
+        d.directory
+            .file_name()
+            .map_or(String::new(), |n| n.to_string_lossy().into_owned())
+    };
     let runs = Table::new()
-        .texts("run", done.iter().map(|d| d.command.clone()).collect())
+        .texts("run", done.iter().map(place).collect())
+        .texts("command", done.iter().map(|d| d.command.clone()).collect())
         .texts("time", done.iter().map(time).collect());
     Content {
         model: name.to_string(),
@@ -386,6 +431,8 @@ fn content(name: &str, e: &Exercise, done: &[Done], known: &Known, exact: bool) 
                 on_screen: usize::MAX,
             },
         ],
+        no_plots: "they stand in the reports of the runs above".into(),
+        runs: done.iter().map(place).collect(),
         ..Content::default()
     }
 }

@@ -3,6 +3,7 @@
 use super::compiled::Compiled;
 use super::keeper::Keeper;
 use super::meter::Meter;
+use crate::chance::process::Process;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::driver::{self, Solved};
@@ -112,13 +113,17 @@ fn outcomes(model: &Model, solution: Solution, seed: u64, content: &mut Content)
 const HISTORIES: usize = 40;
 const PERIODS: usize = 40;
 const BURN_IN: usize = 200;
+/// Share of the histories inside the band.
+const BAND: f64 = 0.9;
 
 /// Whether the report shows impulse responses: of what is certified and goes on for ever, where a history takes no population.
 fn responds(model: &Model, solved: &Solved) -> bool {
     let wide = |n: usize| n > 64;
     let elements = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape));
     let lasts = model.horizon.is_none() && model.ends.is_empty();
-    solved.certificate.passed && lasts && !model.shocks.is_empty() && !elements.into_iter().any(wide)
+    // What one period leaves to the next: a state, or a shock that remembers.
+    let memory = !model.states.is_empty() || model.shocks.iter().any(|s| !matches!(s.process, Process::Iid(_)));
+    solved.certificate.passed && lasts && memory && !model.shocks.is_empty() && !elements.into_iter().any(wide)
 }
 
 /// Adds the responses to one standard deviation of every shock (of chains, to their largest value).
@@ -140,7 +145,7 @@ fn respond(
             periods: PERIODS,
             histories: HISTORIES,
             burn_in: BURN_IN,
-            band: 0.9,
+            band: BAND,
             variance: false,
             seed,
             greedy: false,
@@ -158,7 +163,7 @@ fn respond(
             return Ok(());
         }
     };
-    let (pictures, table) = shown(&found);
+    let (pictures, table) = shown(&found, BAND);
     let later = ["euler-places", "life", "euler", "convergence"];
     let at = content.pictures.iter().position(|p| later.contains(&p.stem.as_str()));
     let at = at.unwrap_or(content.pictures.len());

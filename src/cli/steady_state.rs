@@ -14,6 +14,7 @@ use crate::report::content::Content;
 use crate::solve::at_rest::at_rest;
 use crate::solve::economy::Economy;
 use crate::solve::progress::{Control, Progress};
+use crate::verify::defined;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -69,5 +70,11 @@ fn found(compiled: &Compiled, concept: Option<&str>, meter: &Meter) -> Result<Co
             false => Control::Cancel,
         };
     let rest = at_rest(&economy, &mut progress)?;
-    Ok(of_rest(&model, &economy.conduct(), &rest))
+    let numbers: Vec<(&str, usize, f64)> = rest
+        .numbers
+        .iter()
+        .map(|n| (n.name.as_str(), n.members, n.value))
+        .collect();
+    let defined = defined::at_rest(&model, &numbers)?;
+    Ok(of_rest(&model, &economy.conduct(), &rest, &defined))
 }

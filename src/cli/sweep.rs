@@ -12,7 +12,7 @@ use super::meter::Meter;
 use super::ranges::Sweep;
 use super::screen::Screen;
 use super::source::{Overrides, Source};
-use super::{Exit, Failure, stop, unwritten};
+use super::{Exit, Failure, not_begun, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::content::{Content, with_unit};
 use crate::report::store::{RunDirectory, RunPlace, Status, WORK, check_whole, remove_run};
@@ -29,6 +29,12 @@ struct Row {
     numbers: Vec<(String, f64)>,
     /// Names of numbers that are lines of the certificate.
     judging: Vec<String>,
+}
+
+/// What is set of the parameters that vary, one text per parameter.
+fn said(sweeps: &[Sweep], set: &Overrides) -> Vec<String> {
+    let value = |s: &Sweep| set.iter().find(|(n, _)| *n == s.name).map(|(_, v)| v.clone());
+    sweeps.iter().map(|s| value(s).unwrap_or_default()).collect()
 }
 
 fn numbered(i: usize, width: usize) -> String {
@@ -145,28 +151,34 @@ pub(super) fn run(
         let run = course::open(source, globals, set, job, place).map_err(course::goes_on)?;
         let ended = match course::one(run, source, screen, &model, diagnostics, true, &work) {
             Ok(ended) => ended,
-            Err(refused) => {
-                if i == 0 && !refused.diagnostics.iter().any(unwritten) {
-                    whole.abandon();
-                }
+            // What the command cannot do at all, it cannot do at any value.
+            Err(refused) if refused.diagnostics.iter().any(unwritten) => return Err(refused),
+            Err(refused) if i == 0 && refused.diagnostics.iter().all(not_begun) => {
+                whole.abandon();
                 return Err(refused);
+            }
+            // A value at which nothing could be computed leaves no directory, and the others stand.
+            Err(refused) => {
+                screen.diagnostics(&refused.diagnostics, Some(source));
+                screen.remark(&format!("{}/{}  {}: {}", i + 1, runs.len(), words(set), Status::Failed));
+                rows.push(Row {
+                    set: said(sweeps, set),
+                    status: Status::Failed,
+                    diagnostics: refused.diagnostics,
+                    place: String::new(),
+                    numbers: Vec::new(),
+                    judging: Vec::new(),
+                });
+                continue;
             }
         };
         seconds += ended.seconds;
-        let said: Vec<String> = sweeps
-            .iter()
-            .map(|s| {
-                set.iter()
-                    .find(|(n, _)| *n == s.name)
-                    .map_or(String::new(), |(_, v)| v.clone())
-            })
-            .collect();
         screen.remark(&format!("{}/{}  {}: {}", i + 1, runs.len(), words(set), ended.status));
         let place = ended.directory.file_name().map(|n| n.to_string_lossy().into_owned());
         let diagnostics = course::said(&ended);
         stopped = ended.status == Status::Interrupted;
         let row = Row {
-            set: said,
+            set: said(sweeps, set),
             status: ended.status,
             diagnostics,
             place: place.unwrap_or_else(|| directory.clone()),
@@ -203,7 +215,7 @@ fn finish(
             set: r.set.iter().map(|x| x.parse().unwrap_or(f64::NAN)).collect(),
             status: r.status.to_string(),
             place: r.place.clone(),
-            reported: whole.path().join(&r.place).join("report.html").is_file(),
+            reported: !r.place.is_empty() && whole.path().join(&r.place).join("report.html").is_file(),
             numbers: r.numbers.clone(),
             judging: r.judging.clone(),
         })
@@ -247,7 +259,7 @@ fn finish(
                 serde_json::json!({
                     "set": set,
                     "status": r.status.to_string(),
-                    "directory": directory.join(&r.place).display().to_string(),
+                    "directory": (!r.place.is_empty()).then(|| directory.join(&r.place).display().to_string()),
                     "numbers": numbers,
                     "diagnostics": r.diagnostics,
                 })
@@ -295,7 +307,11 @@ fn failures(sweeps: &[Sweep], rows: &[Row]) -> Vec<Diagnostic> {
                         .map(|s| s.name.clone())
                         .zip(row.set.iter().cloned())
                         .collect();
-                    out.push((d.clone(), format!("{}: {}", row.place, words(&set)), 1));
+                    let place = match row.place.as_str() {
+                        "" => String::new(),
+                        place => format!("{place}: "),
+                    };
+                    out.push((d.clone(), format!("{place}{}", words(&set)), 1));
                 }
             }
         }

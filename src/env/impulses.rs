@@ -144,6 +144,10 @@ fn one(model: &Model, text: &str) -> Result<Asked, Diagnostic> {
     })
 }
 
+/// Impulses in standard deviations, at most and at least.
+const MOST_DEVIATIONS: f64 = 1000.0;
+const LEAST_DEVIATIONS: f64 = 1e-6;
+
 /// How far `size` moves a shock, and the same in words.
 fn push(s: &Shock, element: Option<usize>, size: Option<&str>) -> Result<(Push, String), Diagnostic> {
     if !s.process.is_continuous() {
@@ -185,6 +189,17 @@ fn push(s: &Shock, element: Option<usize>, size: Option<&str>) -> Result<(Push, 
         && load[own % load.len()][own % load.len()] == 0.0
     {
         return unread("no innovation of its own moves this element");
+    }
+    let share = (by / sd).abs();
+    if share > MOST_DEVIATIONS {
+        return unread(
+            "it is more than a thousand standard deviations: so far from where lives go no solution says what is done",
+        );
+    }
+    if share < LEAST_DEVIATIONS {
+        return unread(
+            "it is less than a millionth of a standard deviation: the response would be lost in rounding; small ones are proportional",
+        );
     }
     let sign = if by > 0.0 { "+" } else { "" };
     let share = digits(by / sd, 4);

@@ -5,8 +5,8 @@ use super::table::Table;
 use crate::check::Model;
 use crate::solve::at_rest::{AtRest, Number, STAYING};
 
-/// The content of a steady state under a concept in words.
-pub fn of_rest(model: &Model, concept: &str, rest: &AtRest) -> Content {
+/// The content of a steady state under a concept in words; `defined`: what the file defines there, name and value.
+pub fn of_rest(model: &Model, concept: &str, rest: &AtRest, defined: &[(String, f64)]) -> Content {
     let mut names: Vec<String> = Vec::new();
     let mut kinds: Vec<String> = Vec::new();
     let mut values: Vec<f64> = Vec::new();
@@ -30,7 +30,18 @@ pub fn of_rest(model: &Model, concept: &str, rest: &AtRest) -> Content {
     for (name, value) in &rest.prices {
         row(name.clone(), "price", *value);
     }
-    let numbers = names.iter().cloned().zip(values.iter().copied()).collect();
+    let numbers: Vec<(String, f64)> = names.iter().cloned().zip(values.iter().copied()).collect();
+    for (name, value) in defined.iter().filter(|d| numbers.iter().all(|n| n.0 != d.0)) {
+        names.push(name.clone());
+        kinds.push(
+            model
+                .names
+                .iter()
+                .find(|n| n.name == *name)
+                .map_or(String::new(), |n| kind_in_words(&n.kind)),
+        );
+        values.push(*value);
+    }
     let mut facts = vec![
         ("method".to_string(), rest.method.clone()),
         ("concept".into(), concept.into()),
@@ -58,6 +69,14 @@ pub fn of_rest(model: &Model, concept: &str, rest: &AtRest) -> Content {
         numbers,
         diagnostics: rest.elsewhere.clone(),
         ..Content::default()
+    }
+}
+
+/// The kind of a name as an economist says it.
+fn kind_in_words(kind: &str) -> String {
+    match kind {
+        "let" | "give" => "definition".into(),
+        kind => kind.into(),
     }
 }
 

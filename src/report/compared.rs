@@ -130,7 +130,7 @@ fn side_by_side(stem: &str, numbers: &[Pair]) -> NamedTable {
     let change = |p: &Pair| Some(p.second? - p.first?);
     let percent = |p: &Pair| {
         change(p)
-            .filter(|_| p.first != Some(0.0))
+            .filter(|_| p.first != Some(0.0) && !p.row.contains("log10"))
             .zip(p.first)
             .map(|(d, x)| 100.0 * d / x.abs())
     };
@@ -180,7 +180,7 @@ fn differing(first: &Side, second: &Side) -> Vec<(String, String, String)> {
     let both = names
         .into_iter()
         .map(|n| (n.clone(), value(first, n), value(second, n)));
-    let none = || "-".to_string();
+    let none = || "not set".to_string();
     both.filter(|(_, a, b)| a != b)
         .map(|(n, a, b)| (n, a.unwrap_or_else(none), b.unwrap_or_else(none)))
         .collect()

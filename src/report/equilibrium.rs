@@ -1,7 +1,7 @@
 //! Equilibria in a report: who decides, what it gets and could gain; all equilibria that were found; what is best against the other.
 
 use super::content::{NamedPicture, NamedTable};
-use super::plot::{Figure, Panel, Picture, Series};
+use super::plot::{Figure, Panel, Picture, Series, Stroke};
 use super::solved::stem_of;
 use super::table::Table;
 use crate::driver::Solved;
@@ -177,9 +177,21 @@ pub fn pictures(e: &EquilibriumCertificate) -> Vec<NamedPicture> {
         picture: Picture::Lines(Figure::single(
             format!("Reaction of {}", r.of),
             Panel {
-                x_label: r.to.clone(),
-                y_label: r.of.clone(),
-                series: vec![Series::line("", r.at.clone(), r.best.clone())],
+                x_label: match r.to == r.of {
+                    true => format!("{} of the others", r.to),
+                    false => r.to.clone(),
+                },
+                y_label: format!("best {}", r.of),
+                series: [
+                    // Where members are alike, equilibria lie on it.
+                    (r.to == r.of).then(|| {
+                        Series::line("the same as the others", r.at.clone(), r.at.clone()).stroke(Stroke::Faint)
+                    }),
+                    Some(Series::line("best reply", r.at.clone(), r.best.clone())),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
                 ..Panel::default()
             },
         )),

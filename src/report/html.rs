@@ -198,14 +198,13 @@ fn table(out: &mut String, table: &Table, stem: &str, most: usize, runs: &[Strin
 /// How to get this page again. The command, which may name threads and places, and the time stand in the manifest.
 fn origin(out: &mut String, manifest: &Manifest) {
     out.push_str("<h2>How this was made</h2>\n");
-    let mut facts_of = vec![
-        ("econc".to_string(), manifest.econc.clone()),
-        (
-            "model".to_string(),
-            format!("{} (SHA-256 {})", manifest.model, manifest.model_sha256),
-        ),
-        ("seed".to_string(), manifest.seed.to_string()),
-    ];
+    let mut facts_of = vec![("econc".to_string(), manifest.econc.clone())];
+    // What is made of several runs has no model and no seed of its own.
+    if !manifest.model.is_empty() {
+        let model = format!("{} (SHA-256 {})", manifest.model, manifest.model_sha256);
+        facts_of.push(("model".to_string(), model));
+        facts_of.push(("seed".to_string(), manifest.seed.to_string()));
+    }
     if !manifest.overrides.is_empty() {
         let list: Vec<String> = manifest.overrides.iter().map(|(k, v)| format!("{k} = {v}")).collect();
         facts_of.push(("set".to_string(), list.join(", ")));

@@ -266,7 +266,7 @@ fn residuals(c: &Certificate) -> Vec<Check> {
                 name: name.into(),
                 measured: x,
                 shown: Some(format!("10^{x:.2}")),
-                bound: limit.map_or(String::new(), |l| format!("at most 10^{l:.1}")),
+                bound: limit.map_or(String::new(), |l| format!("at most 10^{l:.2}")),
                 pass: limit.map(|l| x <= l),
                 note,
             });
@@ -476,7 +476,8 @@ fn euler_picture(s: &Solved) -> Option<NamedPicture> {
             )
         })
     };
-    let curves: Vec<_> = [curve(&c.euler, "ergodic set"), curve(&c.euler_grid, "whole grid")]
+    // In the order, and so in the colours, of the residuals over states.
+    let curves: Vec<_> = [curve(&c.euler_grid, "whole grid"), curve(&c.euler, "where lives go")]
         .into_iter()
         .flatten()
         .collect();

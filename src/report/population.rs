@@ -57,8 +57,12 @@ pub fn tables(p: &Population) -> Vec<NamedTable> {
             spread,
             12,
         ),
-        table("lorenz", "Lorenz curve (share of all that the lowest have)", shares, 12),
     ];
+    // Where somebody owes, shares of all say nothing.
+    if s.iter().any(|x| x.lorenz.iter().any(|share| share.is_finite())) {
+        let caption = "Lorenz curve (share of all that the lowest have)";
+        out.push(table("lorenz", caption, shares, 12));
+    }
     for profile in &p.profiles {
         let mut own = Table::new()
             .numbers(&profile.state, profile.values.clone())

@@ -2,7 +2,7 @@
 
 use super::content::{Content, NamedPicture, NamedTable};
 use super::npy::{GridAxis, GridFunction, Points, npz};
-use super::plot;
+use super::plot::{self, Picture};
 use super::simulated::counted;
 use super::solved::stem_of;
 use super::table::{Table, Values};
@@ -66,16 +66,16 @@ pub fn of_responses(
         facts,
         certificate,
         tables,
-        pictures: r.shocks.iter().map(picture).collect(),
+        pictures: r.shocks.iter().map(|s| picture(s, options.band)).collect(),
         diagnostics,
         files: vec![("irf.npz".to_string(), arrays(r, options.periods)?)],
         ..Content::default()
     })
 }
 
-/// The pictures of responses, and the table of their numbers.
-pub fn shown(r: &Responses) -> (Vec<NamedPicture>, NamedTable) {
-    (r.shocks.iter().map(picture).collect(), tidy(r))
+/// The pictures of responses, with the share `band` of the histories shaded, and the table of their numbers.
+pub fn shown(r: &Responses, band: f64) -> (Vec<NamedPicture>, NamedTable) {
+    (r.shocks.iter().map(|s| picture(s, band)).collect(), tidy(r))
 }
 
 /// The largest response in size: its period and value; none where nothing is left.
@@ -194,8 +194,8 @@ fn arrays(r: &Responses, periods: usize) -> Result<Vec<u8>, Diagnostic> {
     npz(&functions)
 }
 
-/// The quantities that respond, as panels with bands.
-fn picture(s: &Shaken) -> NamedPicture {
+/// The quantities that respond, as panels with bands in which the share `band` of the histories lies.
+fn picture(s: &Shaken, band: f64) -> NamedPicture {
     let moves = |p: &&Path| p.mean.iter().any(|x| x.abs() > 0.0);
     let panels = s
         .paths
@@ -204,9 +204,17 @@ fn picture(s: &Shaken) -> NamedPicture {
         .take(PANELS)
         .map(|p| (p.name.clone(), p.mean.clone(), Some((p.low.clone(), p.high.clone()))))
         .collect();
+    let title = format!("Response to {} {}", s.asked.name, s.asked.words);
+    let mut picture = plot::impulse_responses(&title, "", panels);
+    if let Picture::Lines(figure) = &mut picture {
+        figure.subtitle = format!(
+            "each quantity in its own units; shaded: {} % of the histories",
+            100.0 * band
+        );
+    }
     NamedPicture {
         stem: format!("irf-{}", stem_of(&s.asked.name)),
-        picture: plot::impulse_responses(&format!("Response to {} {}", s.asked.name, s.asked.words), "", panels),
+        picture,
     }
 }
 

@@ -339,9 +339,13 @@ fn pictures_of_simulation(model: &Model, s: &Simulation) -> Vec<NamedPicture> {
     if shown.is_empty() {
         Vec::new()
     } else {
+        let title = match s.worlds {
+            1 => "Simulated paths".to_string(),
+            n => format!("Simulated paths of the first of {n} worlds"),
+        };
         vec![NamedPicture {
             stem: "paths".into(),
-            picture: with_names(plot::paths("Simulated paths", shown), &|name| names_of(model, name)),
+            picture: with_names(plot::paths(&title, shown), &|name| names_of(model, name)),
         }]
     }
 }

@@ -83,7 +83,11 @@ pub fn pictures(
     names_of: &dyn Fn(&str) -> Names,
 ) -> Vec<NamedPicture> {
     let mut named = Vec::new();
-    for function in &set.functions {
+    for (k, function) in set.functions.iter().enumerate() {
+        // The value of one who decides alone stands under two names.
+        if set.functions[..k].iter().any(|f| f.values == function.values) {
+            continue;
+        }
         let pictures = of_grid_function(function, doc_of);
         for (i, mut picture) in pictures.into_iter().enumerate() {
             shade(&mut picture, function, trusted);
@@ -148,7 +152,7 @@ fn convergence(history: &[f64], target: f64) -> Picture {
         "Convergence",
         Panel {
             x_label: "iteration".to_string(),
-            y_label: "log10 of the bound on the error of the value".to_string(),
+            y_label: "log10 of the error that the solver reports".to_string(),
             series: vec![Series::line("", x, y)],
             marks: marks.into_iter().collect(),
             ..Panel::default()

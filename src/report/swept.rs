@@ -33,12 +33,20 @@ pub fn of_points(model: &str, title: &str, names: &[String], points: &[Point]) -
         model: model.to_string(),
         title: title.to_string(),
         headline: format!("{} runs: {}", points.len(), names.join(", ")),
-        tables: vec![NamedTable {
-            stem: "sweep".into(),
-            caption: "Results by value".into(),
-            table: table(names, points),
-            on_screen: 40,
-        }],
+        tables: vec![
+            NamedTable {
+                stem: "results".into(),
+                caption: "Results by value".into(),
+                table: table(names, points, false),
+                on_screen: 40,
+            },
+            NamedTable {
+                stem: "sweep".into(),
+                caption: "Results and lines of the certificates by value".into(),
+                table: table(names, points, true),
+                on_screen: 0,
+            },
+        ],
         no_plots: match pictures.is_none() {
             true => "no result of these runs varies".into(),
             false => String::new(),
@@ -68,8 +76,8 @@ fn number_of(point: &Point, name: &str) -> f64 {
         .map_or(f64::NAN, |(_, x)| *x)
 }
 
-/// What was set, how it ended, then every number that some run has.
-fn table(names: &[String], points: &[Point]) -> Table {
+/// What was set, how it ended, then every number that some run has; those that judge where `judged`.
+fn table(names: &[String], points: &[Point], judged: bool) -> Table {
     let mut out = Table::new();
     for (k, name) in names.iter().enumerate() {
         out = out.numbers(name, points.iter().map(|p| p.set[k]).collect());
@@ -78,6 +86,9 @@ fn table(names: &[String], points: &[Point]) -> Table {
         .texts("status", points.iter().map(|p| p.status.clone()).collect())
         .texts("run", points.iter().map(|p| p.place.clone()).collect());
     for name in numbers_of(points) {
+        if !judged && points.iter().any(|p| p.judging.contains(name)) {
+            continue;
+        }
         out = out.numbers(name, points.iter().map(|p| number_of(p, name)).collect());
     }
     out

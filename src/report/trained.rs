@@ -92,8 +92,8 @@ pub fn of_training(
     if several {
         facts.push((
             "judged".to_string(),
-            "not judged: no exact solution of this game is known here, and that each learned beside the others is no proof of an \
-             equilibrium"
+            "not judged: that each learned beside the others is no proof of an equilibrium; econc verify RUN measures what \
+             each could still gain, econc solve FILE finds the equilibrium of many games"
                 .to_string(),
         ));
     }
@@ -373,15 +373,19 @@ fn curves(name: &str, seeds: &[&Trained], exact: Option<f64>) -> Vec<NamedPictur
             benchmarks(exact, constant),
         ),
     }];
-    out.push(NamedPicture {
-        stem: "learning".into(),
-        picture: plot::learning_curves(
-            whose,
-            "return of an episode",
-            vec![(name.to_string(), steps.clone(), of(&|m| m.episode_return))],
-            Vec::new(),
-        ),
-    });
+    // Where an episode has one period both are the same.
+    let measured = || seeds.iter().flat_map(|t| &t.record.measured);
+    if measured().any(|m| m.episode_return != m.discounted) {
+        out.push(NamedPicture {
+            stem: "learning".into(),
+            picture: plot::learning_curves(
+                whose,
+                "return of an episode",
+                vec![(name.to_string(), steps.clone(), of(&|m| m.episode_return))],
+                Vec::new(),
+            ),
+        });
+    }
     if seeds
         .iter()
         .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))

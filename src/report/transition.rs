@@ -28,8 +28,12 @@ pub fn of_transition(
 ) -> Result<Content, Diagnostic> {
     let moved: Vec<String> = (t.paths[..t.parameters].iter())
         .map(|p| {
+            let way = match furthest(p).filter(|(_, x)| *x != p.before && *x != p.after) {
+                Some((at, x)) => format!(" by way of {} in period {at}", number::compact(x)),
+                None => String::new(),
+            };
             format!(
-                "{} from {} to {}",
+                "{} from {}{way} to {}",
                 p.name,
                 number::compact(p.before),
                 number::compact(p.after)
@@ -187,12 +191,19 @@ fn pictures(t: &Transition) -> Vec<NamedPicture> {
             title: p.name.clone(),
             x_label: "period".into(),
             series: vec![
-                Series::line("before", vec![0.0, shown as f64 - 1.0], vec![p.before; 2]).stroke(Stroke::Faint),
-                Series::line("", time(shown), p.values[..shown].to_vec()),
+                Series::line("at rest before", vec![0.0, shown as f64 - 1.0], vec![p.before; 2]).stroke(Stroke::Faint),
+                Series::line("path", time(shown), p.values[..shown].to_vec()),
             ],
             ..Panel::default()
         })
         .collect();
+    let until = match shown < t.periods() {
+        true => format!(
+            "the first {shown} of {} periods, until next to nothing moves",
+            t.periods()
+        ),
+        false => String::new(),
+    };
     let figure = |title: String, panels: Vec<Panel>| {
         let columns = match panels.len() {
             0 | 1 => 1,
@@ -201,7 +212,7 @@ fn pictures(t: &Transition) -> Vec<NamedPicture> {
         };
         Picture::Lines(Figure {
             title,
-            subtitle: String::new(),
+            subtitle: until.clone(),
             panels,
             columns,
             ordered: false,

@@ -619,8 +619,8 @@ fn pictures(model: &Model, verdict: &Verdict) -> Vec<NamedPicture> {
                 (
                     name.clone(),
                     vec![
-                        ("exact".to_string(), exact.clone()),
                         ("learned".to_string(), learned.clone()),
+                        ("exact".to_string(), exact.clone()),
                     ],
                 )
             })

@@ -73,6 +73,13 @@ pub struct Number {
 /// # Errors
 /// E0810 for economies that have none of this kind, E0910 where none is found, E0906 when stopped.
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Diagnostic> {
+    if economy.model.states.is_empty() {
+        return Err(Diagnostic::error(
+            "E0810",
+            "the model has no state, so there is nothing that comes to rest",
+        )
+        .hint("econc solve finds its equilibrium"));
+    }
     match Resting::of(economy) {
         Ok(conditions) => match by_conditions(&conditions) {
             Ok(found) => Ok(found),
@@ -85,7 +92,9 @@ pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Di
         Err(refused) if Joint.fits(economy).is_ok() => {
             let found = joint::at_rest(economy, progress)?;
             let none = || {
-                Diagnostic::error("E0910", "no place was found where the economy rests").hint(refused.headline.clone())
+                Diagnostic::error("E0910", "no place was found where the economy rests")
+                    .note(refused.headline.clone())
+                    .hint("econc solve shows where its solution goes, econc simulate where play leads; open_loop, competitive and planner need no policy to find a rest: --concept")
             };
             played(economy, "joint", found.ok_or_else(none)?)
         }

@@ -3,11 +3,12 @@
 
 use super::grid::{Certificate, SeriesMoments};
 use super::world::seat::SolvedSeat;
+use crate::chance::process::Process;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::engine::{Engine, Frame};
 use crate::env::simulate::{Cycle, is_output, watched};
-use crate::graph::NodeId;
+use crate::graph::{InputKind, NodeId};
 use crate::num::statistics::{Pairs, mean, sd};
 use crate::solve::solution::Solution;
 
@@ -31,6 +32,64 @@ fn defined(model: &Model, known: &[bool]) -> Vec<(String, NodeId)> {
             matches!(kind(name), Some("let" | "price" | "aggregate" | "give")) && one(*node) && settled(*node)
         })
         .collect()
+}
+
+/// What the file defines where states and choices stand at these numbers, `(name, members that have it, value)` each, and shocks at their means:
+/// `(name, value)`, of members that are alike one for all. What rests on anything else (a state of a chain, what is random) is left out.
+///
+/// # Errors
+/// E0990 for a graph that cannot be evaluated.
+pub fn at_rest(model: &Model, numbers: &[(&str, usize, f64)]) -> Result<Vec<(String, f64)>, Diagnostic> {
+    let inputs = &model.graph.inputs;
+    let bare = |name: &str| name.split('[').next().unwrap_or(name).to_string();
+    let mut frame: Frame = Vec::new();
+    let mut known = Vec::new();
+    for (i, input) in inputs.iter().enumerate() {
+        let elements = model.graph.elements(&input.shape);
+        let own: Vec<f64> = match input.kind {
+            InputKind::Shock(k) if !matches!(model.shocks[k].process, Process::Chain { .. }) => {
+                vec![model.shocks[k].process.mean(); elements]
+            }
+            InputKind::Param(_) => {
+                let param = model
+                    .params
+                    .iter()
+                    .find(|p| p.input.is_some_and(|own| own.0 as usize == i));
+                param.map_or(Vec::new(), |p| p.values.clone())
+            }
+            InputKind::State(_) | InputKind::Action(_) => {
+                let own = numbers.iter().filter(|n| bare(n.0) == input.name);
+                own.flat_map(|n| std::iter::repeat_n(n.2, n.1)).collect()
+            }
+            _ => Vec::new(),
+        };
+        known.push(own.len() == elements);
+        frame.push(if own.len() == elements {
+            own
+        } else {
+            vec![0.0; elements]
+        });
+    }
+    let kind = |name: &str| model.names.iter().find(|n| n.name == name).map(|n| n.kind.as_str());
+    let settled = |node: NodeId| {
+        let mut below = model.graph.below([node]).through_roots().inputs().into_iter();
+        below.all(|i| known[i.0 as usize])
+    };
+    let wanted: Vec<(String, NodeId)> = watched(model)
+        .into_iter()
+        .filter(|(name, node)| {
+            matches!(kind(name), Some("let" | "price" | "aggregate" | "give" | "reward")) && settled(*node)
+        })
+        .collect();
+    let mut engine = Engine::new(model.graph.clone().into(), wanted.iter().map(|w| w.1).collect())?;
+    let values: Vec<Vec<f64>> = engine.run(&frame, 1)?.iter().map(|v| v.to_vec()).collect();
+    let one = |v: &[f64]| {
+        let first = *v.first()?;
+        let alike = v.iter().all(|x| (x - first).abs() <= 1e-12 * first.abs());
+        (alike && first.is_finite()).then_some(first)
+    };
+    let rows = wanted.into_iter().zip(&values);
+    Ok(rows.filter_map(|((name, _), v)| Some((name, one(v)?))).collect())
 }
 
 /// Adds to a certificate of lives on the solver's chain the moments of what the file defines, and how everything goes with output.

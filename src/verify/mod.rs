@@ -3,7 +3,7 @@
 mod between;
 pub mod binding;
 pub mod constant;
-mod defined;
+pub mod defined;
 pub mod equilibrium;
 pub mod euler;
 pub mod first_values;

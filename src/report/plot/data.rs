@@ -8,6 +8,9 @@ use super::scale::Scale;
 use super::{Names, Region, Series, Stroke};
 use serde_json::{Map, Value, json};
 
+/// Most points of a curve under the pointer: more than a panel has pixels. The CSV beside the page has all.
+const MOST_POINTS: usize = 1000;
+
 /// The scales of a panel, horizontal and vertical, and the names of places on them.
 pub(super) struct Plane<'a> {
     pub(super) x: &'a Scale,
@@ -93,16 +96,41 @@ impl<'a> Data<'a> {
             Stroke::Faint => "faint",
             Stroke::Points => "points",
         };
-        let mut out = json!({"name": series.name, "ink": curve.ink, "stroke": stroke, "at": at, "y": series.y});
-        if let (Some((low, high)), Some(out)) = (&series.band, out.as_object_mut()) {
-            out.insert("low".into(), json!(low));
-            out.insert("high".into(), json!(high));
+        let mut out = json!({"name": series.name, "ink": curve.ink, "stroke": stroke, "at": at, "y": told(&series.y)});
+        // What only fills the space below a curve is no band.
+        let band = series.band.as_ref().filter(|(_, high)| *high != series.y);
+        if let (Some((low, high)), Some(out)) = (band, out.as_object_mut()) {
+            out.insert("low".into(), json!(told(low)));
+            out.insert("high".into(), json!(told(high)));
         }
         out
     }
 
     /// All of it as text.
     pub(super) fn text(&self) -> String {
-        json!({"x": self.x, "panels": self.panels}).to_string()
+        let x: Vec<Vec<f64>> = self.x.iter().map(|x| told(x)).collect();
+        json!({"x": x, "panels": self.panels}).to_string()
+    }
+}
+
+/// The numbers of a curve that a pointer can tell apart: all, or evenly chosen ones and the last of a long list.
+fn told(numbers: &[f64]) -> Vec<f64> {
+    let step = numbers.len().div_ceil(MOST_POINTS).max(1);
+    let last = numbers.len().saturating_sub(1);
+    let chosen = numbers.iter().enumerate().filter(|(i, _)| i % step == 0 || *i == last);
+    chosen.map(|(_, x)| *x).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_POINTS, told};
+
+    #[test]
+    fn long_curves_are_thinned_to_their_ends() {
+        let long: Vec<f64> = (0..17_820).map(f64::from).collect();
+        let few = told(&long);
+        assert!(few.len() <= MOST_POINTS + 1 && few[0] == 0.0 && few[few.len() - 1] == 17_819.0);
+        assert_eq!(told(&long[..MOST_POINTS]), long[..MOST_POINTS]);
+        assert!(told(&[]).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Canvas, page};
 use super::data::{Curve, Data, Plane, Shown};
 use super::scale::{Scale, clipped, full_range, thinned, useful_range};
-use super::{Drawn, Figure, Names, Panel, Series, Stroke};
+use super::{Drawn, Figure, Mark, Names, Panel, Series, Stroke};
 use crate::diag::Diagnostic;
 use crate::report::number::tick;
 use crate::report::text::{AXIS, CATEGORIES, GREY, GRID, INK, Rgb, WHITE, fitted, viridis, width};
@@ -13,13 +13,15 @@ const TICK_FONT: f64 = 11.0;
 const LABEL_FONT: f64 = 12.0;
 const LEGEND_FONT: f64 = 12.0;
 const GAP: f64 = 26.0;
+/// Share of the range of dots that is left free at both sides.
+const DOTS_INSIDE: f64 = 0.03;
 /// Reference lines.
 const MARK: Rgb = Rgb(0x50, 0x56, 0x5d);
 /// Shaded ranges, and how much of it they have.
 const REGION: Rgb = Rgb(0x2f, 0x8f, 0x5b);
 const SHADE: f64 = 0.1;
 /// Most entries of a legend of ordered series.
-const LEGEND_MOST: usize = 7;
+const LEGEND_MOST: usize = 9;
 
 /// The figure as SVG, with its numbers and where they stand.
 ///
@@ -105,22 +107,53 @@ pub(super) fn heading(canvas: &Canvas, title: &str, subtitle: &str, page_width: 
     )
 }
 
-/// The distinct names of series, in order of appearance.
+/// The range of the horizontal axis: dots stand inside it, curves go from end to end.
+fn horizontal(panel: &Panel) -> [f64; 2] {
+    let [low, high] = full_range(panel.series.iter().flat_map(|s| s.x.iter().copied()));
+    match panel.series.iter().all(|s| s.stroke == Stroke::Points) {
+        true => [low - DOTS_INSIDE * (high - low), high + DOTS_INSIDE * (high - low)],
+        false => [low, high],
+    }
+}
+
+/// The range of the vertical axis.
+fn vertical(panel: &Panel) -> [f64; 2] {
+    let values = panel.series.iter().flat_map(|s| {
+        let (low, high) = s.band.as_ref().map_or((&[][..], &[][..]), |(a, b)| (a, b));
+        s.y.iter().chain(low).chain(high).copied()
+    });
+    let marks = panel.marks.iter().filter(|m| m.horizontal).map(|m| m.at);
+    useful_range(values.chain(panel.y_names.iter().map(|n| n.0)), marks)
+}
+
+/// The distinct names of series that have a colour, in order of appearance.
 fn legend_names(figure: &Figure) -> Vec<String> {
+    distinct(figure, &|s| s.stroke != Stroke::Faint)
+}
+
+/// The distinct names of these series, in order of appearance.
+fn distinct(figure: &Figure, of: &dyn Fn(&Series) -> bool) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for series in figure.panels.iter().flat_map(|p| &p.series) {
-        if !series.name.is_empty() && !names.contains(&series.name) {
+        if of(series) && !series.name.is_empty() && !names.contains(&series.name) {
             names.push(series.name.clone());
         }
     }
     names
 }
 
-/// The names in the legend: all, or evenly spaced ones of a long ordered list.
+/// The names in the legend: all, or evenly spaced ones of a long ordered list; then grey ones.
 fn shown_names(figure: &Figure, names: &[String]) -> Vec<String> {
-    if names.len() < 2 {
+    let mut grey = distinct(figure, &|s| s.stroke == Stroke::Faint);
+    grey.retain(|n| !names.contains(n));
+    if names.len() + grey.len() < 2 {
         return Vec::new();
     }
+    [steps(figure, names), grey].concat()
+}
+
+/// All of these names, or evenly spaced ones of a long ordered list.
+fn steps(figure: &Figure, names: &[String]) -> Vec<String> {
     if !figure.ordered || names.len() <= LEGEND_MOST {
         return names.to_vec();
     }
@@ -182,6 +215,8 @@ struct Entry {
     name: String,
     stroke: Stroke,
     ink: Rgb,
+    /// A shaded range.
+    shade: bool,
 }
 
 /// The series shown in the legend, then the reference lines that have a name.
@@ -195,24 +230,40 @@ fn legend_entries(figure: &Figure, names: &[String]) -> Vec<Entry> {
                 stroke: series.stroke,
                 ink: color_of(figure, names, series),
                 name,
+                shade: false,
             })
         })
         .collect();
-    for mark in figure.panels.iter().flat_map(|p| &p.marks) {
-        if !mark.label.is_empty() && entries.iter().all(|e| e.name != mark.label) {
-            entries.push(Entry {
-                name: mark.label.clone(),
-                stroke: Stroke::Dashed,
-                ink: ink_of_mark(figure, &mark.label),
-            });
+    let inside = |panel: &Panel, mark: &Mark| {
+        let [low, high] = vertical(panel);
+        !mark.horizontal || (low..=high).contains(&mark.at)
+    };
+    let marks = || figure.panels.iter().flat_map(|p| p.marks.iter().map(move |m| (p, m)));
+    let mut named: Vec<&str> = Vec::new();
+    for (_, mark) in marks().filter(|(_, m)| !m.label.is_empty()) {
+        if named.contains(&mark.label.as_str()) {
+            continue;
         }
+        named.push(&mark.label);
+        // What lies far outside of every panel is not drawn.
+        let drawn = marks().any(|(p, m)| m.label == mark.label && inside(p, m));
+        entries.push(Entry {
+            name: match drawn {
+                true => mark.label.clone(),
+                false => format!("{} (outside of the plot)", mark.label),
+            },
+            stroke: Stroke::Dashed,
+            ink: ink_of_mark(figure, &mark.label),
+            shade: false,
+        });
     }
     for region in figure.panels.iter().flat_map(|p| &p.regions) {
         if entries.iter().all(|e| e.name != region.label) {
             entries.push(Entry {
                 name: region.label.clone(),
                 stroke: Stroke::Solid,
-                ink: REGION.mix(WHITE, 0.5),
+                ink: REGION,
+                shade: true,
             });
         }
     }
@@ -254,7 +305,10 @@ fn draw_legend(canvas: &Canvas, subtitle: &str, legend: &Legend) -> Result<(), D
     for (entry, name, at) in &legend.entries {
         let y = top + at[1];
         let ends = [[at[0], y], [at[0] + 21.0, y]];
+        let [left, right] = [at[0] + 2.0, at[0] + 19.0];
+        let corners = [[left, y - 6.0], [right, y - 6.0], [right, y + 6.0], [left, y + 6.0]];
         match entry.stroke {
+            _ if entry.shade => canvas.polygon(&corners, entry.ink, 2.0 * SHADE)?,
             Stroke::Points => canvas.dot([at[0] + 10.0, y], 3.2, entry.ink)?,
             Stroke::Dashed => canvas.dashes(&ends, entry.ink, 1.8)?,
             Stroke::Solid | Stroke::Faint => canvas.line(&ends, entry.ink, 2.4)?,
@@ -277,24 +331,15 @@ fn draw_panel(
     let upper = top + title_height + label_height + 6.0;
     let lower = top + panel_height - 20.0 - if panel.x_label.is_empty() { 0.0 } else { 18.0 };
 
-    let y_values = panel.series.iter().flat_map(|s| {
-        let (low, high) = s.band.as_ref().map_or((&[][..], &[][..]), |(a, b)| (a, b));
-        s.y.iter().chain(low).chain(high).copied()
-    });
-    let places = |names: &Names| names.iter().map(|n| n.0).collect::<Vec<f64>>();
-    let marks = panel.marks.iter().filter(|m| m.horizontal).map(|m| m.at);
     let y_scale = Scale {
-        data: match panel.y_names.is_empty() {
-            true => useful_range(y_values, marks),
-            false => useful_range(y_values.chain(places(&panel.y_names)), marks),
-        },
+        data: vertical(panel),
         pixels: [lower, upper],
     };
     let most = (lower - upper) / 42.0;
     let y_ticks = ticks_of(&panel.y_names, most, || y_scale.ticks(most as usize));
     let tick_room = y_ticks.iter().map(|t| width(&t.1, TICK_FONT)).fold(14.0, f64::max);
     let x_scale = Scale {
-        data: full_range(panel.series.iter().flat_map(|s| s.x.iter().copied())),
+        data: horizontal(panel),
         pixels: [left + tick_room + 8.0, left + panel_width - 6.0],
     };
     for region in &panel.regions {

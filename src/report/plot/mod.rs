@@ -388,17 +388,17 @@ pub fn euler_errors(state_label: &str, curves: Vec<(String, Vec<f64>, Vec<f64>)>
         .map(|b| Mark {
             at: b.log10(),
             horizontal: true,
-            label: format!("bound {}", super::number::tick(b)),
+            label: format!("bound 10^{}", super::number::tick(b.log10())),
         })
         .into_iter()
         .collect();
     Picture::Lines(Figure {
         ordered: true,
         ..Figure::single(
-            "Euler equation errors",
+            "Euler residuals, by quantile",
             Panel {
                 x_label: state_label.to_string(),
-                y_label: "log10 of the error, in units of consumption".to_string(),
+                y_label: "log10 of the residual, in units of consumption".to_string(),
                 series,
                 marks,
                 ..Panel::default()
@@ -511,10 +511,10 @@ pub fn learning_curves(
     }
     Picture::Lines(
         Figure::single(
-            of.map_or_else(
-                || "Learning curves".to_string(),
-                |of| format!("Learning curves of {of}"),
-            ),
+            match of {
+                None => format!("Learning: {y_label}"),
+                Some(of) => format!("Learning of {of}: {y_label}"),
+            },
             Panel {
                 x_label: "steps of the environment".to_string(),
                 y_label: y_label.to_string(),

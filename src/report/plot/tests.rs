@@ -125,7 +125,7 @@ fn euler_errors_are_shown_as_powers_of_ten() {
         Some(1e-4),
     );
     let svg = keep("euler", &picture);
-    assert!(svg.contains("bound 1e-4") || svg.contains("bound 0.0001"), "{svg}");
+    assert!(svg.contains("bound 10^-4"), "{svg}");
 }
 
 fn wave(seed: f64, n: u32) -> Vec<f64> {

@@ -383,6 +383,10 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
         .collect();
     let evaluated = tried.at.iter().any(|t| !t.1.is_nan());
     if let Some(refused) = tried.refused.as_ref().filter(|_| !evaluated) {
+        // What is no problem of a member at all is none at any price.
+        if refused.code == "E0810" {
+            return refused.clone();
+        }
         let mut d = Diagnostic::error(
             "E0937",
             format!(
@@ -398,7 +402,11 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
         for note in &refused.notes {
             d = d.note(note.clone());
         }
-        return d.hint("solve it at a stated price first: --set given.NAME=NUMBER");
+        let alone = "solve it at a stated price first: --set given.NAME=NUMBER";
+        return d.hint(match &refused.hint {
+            Some(own) => format!("{own}; then {alone}"),
+            None => alone.to_string(),
+        });
     }
     let mut d = Diagnostic::error(
         "E0973",

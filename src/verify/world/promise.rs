@@ -124,7 +124,7 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
     let lives = if played.gaps.len() > 1 && tastes::scale(bench.seat).is_none() {
         let n = played.gaps.len() as f64;
         format!(
-            "; by summing rewards of {} lives {:.6} +- {:.1e}",
+            "; by summing rewards of {} lives {:.6} ± {:.1e}",
             n,
             plain(played.promised + statistics::mean(&played.gaps)),
             statistics::sd(&played.gaps) / n.sqrt()

@@ -516,7 +516,10 @@ fn short(change: &Change, periods: usize) -> Diagnostic {
         format!("after {periods} periods the economy is not at rest yet"),
     );
     match change.periods {
-        Some(_) => d.hint(format!("more periods: scenario NAME {{ periods {} }}", 2 * periods)),
+        Some(_) => d.hint(format!(
+            "more periods: --periods {0}, or `periods {0}` in the scenario",
+            2 * periods
+        )),
         None => d.hint(format!(
             "say how many periods it takes: scenario NAME {{ periods {} }}",
             2 * MOST

@@ -317,8 +317,9 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
 fn sizes_of(economy: &Economy, options: &ProblemOptions) -> Result<usize, Diagnostic> {
     let (decision, _) = Decision::with_players(economy, options)?;
     match decision.spec().states.len() {
-        0 => Err(Diagnostic::error("E0810", "no state matters to anybody")
-            .hint("a game without states is solved as one: remove the states")),
+        0 => Err(Diagnostic::error("E0810", "no state moves what anybody earns, now or later")
+            .note("a state that only records what was played makes a repeated game: it has many equilibria, and that of one period, played again and again, is one of them")
+            .hint("for the equilibrium of one period, remove the states; what learners come to who see them: econc train")),
         n => Ok((n - 1).min(NODES.len() - 1)),
     }
 }

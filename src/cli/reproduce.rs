@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         Some(out) => out.clone(),
         None => PathBuf::from("runs").join(format!("reproduce-{name}")),
     };
-    models(&exercise, &folder, globals.force)?;
+    models(&exercise, &folder)?;
     let mut done = Vec::new();
     for run in &exercise.runs {
         done.push(played(run, arguments.long, &folder, globals, screen)?);
@@ -131,19 +131,19 @@ fn unwritten(folder: &Path, e: &std::io::Error) -> Diagnostic {
     Diagnostic::error("E0951", format!("`{}` cannot be written to", folder.display())).note(e.to_string())
 }
 
-/// Writes the models of an exercise into its folder; `force` lets them replace what has their names.
-fn models(exercise: &Exercise, folder: &Path, force: bool) -> Result<(), Diagnostic> {
+/// Writes the models of an exercise into its folder.
+fn models(exercise: &Exercise, folder: &Path) -> Result<(), Diagnostic> {
     std::fs::create_dir_all(folder).map_err(|e| unwritten(folder, &e))?;
     for name in &exercise.models {
         for template in TEMPLATES.iter().filter(|t| t.name == name) {
             let file = folder.join(format!("{name}.econ"));
-            if !force && std::fs::read(&file).is_ok_and(|own| own != template.source.as_bytes()) {
+            if std::fs::read(&file).is_ok_and(|own| own != template.source.as_bytes()) {
                 return Err(Diagnostic::error(
                     "E0952",
                     format!("`{}` is not the exercise's model of that name", file.display()),
                 )
                 .note("it was changed, is yours, or comes from another version of econc")
-                .hint("give another directory to `--out`; or --force replaces the file"));
+                .hint("give another directory to `--out`, or move the file away"));
             }
             std::fs::write(&file, template.source).map_err(|e| unwritten(&file, &e))?;
         }

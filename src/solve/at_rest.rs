@@ -73,13 +73,6 @@ pub struct Number {
 /// # Errors
 /// E0810 for economies that have none of this kind, E0910 where none is found, E0906 when stopped.
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Diagnostic> {
-    if economy.model.states.is_empty() {
-        return Err(Diagnostic::error(
-            "E0810",
-            "the model has no state, so there is nothing that comes to rest",
-        )
-        .hint("econc solve finds its equilibrium"));
-    }
     match Resting::of(economy) {
         Ok(conditions) => match by_conditions(&conditions) {
             Ok(found) => Ok(found),
@@ -98,6 +91,11 @@ pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Di
             };
             played(economy, "joint", found.ok_or_else(none)?)
         }
+        Err(_) if economy.model.states.is_empty() => Err(Diagnostic::error(
+            "E0810",
+            "the model has no state, so there is nothing that comes to rest",
+        )
+        .hint("econc solve finds its equilibrium")),
         Err(refused) => Err(refused),
     }
 }

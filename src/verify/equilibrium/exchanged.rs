@@ -35,12 +35,13 @@ pub(super) fn apart(seated: &Seated, other: &Player, visits: &[Visit]) -> Option
     (found.max(1e-300).log10() <= LIMIT).then_some(found)
 }
 
-/// Everything that is paid, moved, bounded, required, drawn or ends, and what clears or is a price.
+/// Everything that is paid, moved, bounded, required, drawn or ends, where lives begin (who begins elsewhere goes elsewhere, and is judged there), and what
+/// clears or is a price.
 fn matters(model: &Model) -> Vec<NodeId> {
     let agents = &model.agents;
     let paid = agents.iter().flat_map(|a| a.reward.into_iter().chain(a.discount));
     let rules = agents.iter().flat_map(|a| a.rules.iter().filter_map(|r| r.1));
-    let laws = model.states.iter().map(|s| s.next);
+    let laws = model.states.iter().flat_map(|s| std::iter::once(s.next).chain(s.start));
     let requires = model.requires.iter().flat_map(|r| [r.slack, r.condition]);
     let ends = model
         .ends

@@ -104,7 +104,7 @@ impl Swap<'_> {
         match shape.iter().position(meant) {
             None => Some(e),
             Some(0) if shape[0] == self.axis && !shape[1..].iter().any(meant) => {
-                let per = g.elements(&shape[1..].to_vec());
+                let per = g.elements(&shape[1..]);
                 Some(self.member(e / per) * per + e % per)
             }
             Some(_) => None,
@@ -146,7 +146,7 @@ impl Swap<'_> {
             if input.shape.first() != Some(&self.axis) {
                 continue;
             }
-            let per = self.model.graph.elements(&input.shape[1..].to_vec());
+            let per = self.model.graph.elements(&input.shape[1..]);
             for (member, factor) in [(self.two.0, by.0), (self.two.1, by.1)] {
                 let own = &mut inputs[a.input.0 as usize][member * per..(member + 1) * per];
                 own.iter_mut().for_each(|x| *x *= factor);

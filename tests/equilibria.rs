@@ -688,3 +688,29 @@ fn other_places_of_rest_are_told() {
     assert_eq!(places, 3);
     assert!(said.len() == 1 && said[0].matches("h.k = ").count() == 2, "{said:?}");
 }
+
+/// `work` limits the search for an equilibrium, which then says how far it came, and the best replies that judge it, without which nothing is certified.
+#[test]
+fn work_limits_searches_and_the_replies_that_judge_them() {
+    let sweeps = |work: &str| -> usize {
+        let game = model("capital_goods", "nash", &[("J", "1"), ("N", "2"), ("work", work)]);
+        let (code, said) = refused(&game, "joint");
+        assert!(code == "E0921" && said.contains("work = 4"), "{code} {said}");
+        let after = said.split("after ").nth(1).and_then(|t| t.split(' ').next());
+        after.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{said}"))
+    };
+    assert!(sweeps("0.02") > 4 * sweeps("0.001"));
+    let judged = |work: &str| {
+        let game = model("fish_war", "nash", &[("work", work)]);
+        let request = econc::driver::Request {
+            seed: 1,
+            ..econc::driver::Request::default()
+        };
+        let s = econc::driver::solve(&game, &request, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        let reasons = s.certificate.reasons.iter().map(|d| d.code.to_string());
+        (s.certificate.passed, reasons.collect::<Vec<String>>())
+    };
+    assert_eq!(judged("4"), (true, Vec::new()));
+    let (passed, reasons) = judged("0.0001");
+    assert!(!passed && reasons == ["E0836", "E0836"], "{reasons:?}");
+}

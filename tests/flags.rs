@@ -31,6 +31,12 @@ train a2c { steps = 4000; worlds = 4; network = [4]; seeds = 1..2; evaluations =
 scenario short { periods 4 }
 ";
 
+/// Two who invest, and meet in one market.
+const STOCKS: &str = "agent firm[2] { state k in (0, 50), start 1; action i in [0, 20]; k' = 0.8 * k + i; observe k; reward p * k - i - i^2; discount 0.9 }
+market m { price p = 12 - sum(firm.k) }
+solve { concept = open_loop }
+";
+
 /// Two alike in one market, each with a policy of its own.
 const TWINS: &str = "agent firm[2] { action q in [0, 20]; reward p * q - q^2; discount 0.9 }
 market m { price p = 12 - sum(firm.q) }
@@ -139,7 +145,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     (
         "steady_state",
         "concept",
-        "steady_state market.econ",
+        "steady_state stocks.econ",
         "--concept collusive",
     ),
     ("steady_state", "set", "steady_state saver.econ", "--set a=0.4"),
@@ -569,6 +575,7 @@ fn every_option_changes_what_comes_out_or_is_refused() {
     let put = |name: &str, text: &str| std::fs::write(base.path().join(name), text).expect("written");
     put("saver.econ", SAVER);
     put("market.econ", MARKET);
+    put("stocks.econ", STOCKS);
     put("twins.econ", TWINS);
     put("machine.econ", MACHINE);
     put("crowd.econ", CROWD);

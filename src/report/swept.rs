@@ -5,6 +5,8 @@ use super::number;
 use super::plot::{Figure, Panel, Picture, Series, columns_for};
 use super::table::Table;
 
+/// How a run ends whose numbers count.
+const HOLDS: &str = "complete";
 /// Most results that are drawn.
 const PANELS: usize = 9;
 /// Most curves in one panel.
@@ -58,7 +60,7 @@ pub fn of_points(model: &str, title: &str, names: &[String], points: &[Point]) -
 }
 
 /// Names of numbers that some run has, in order.
-fn numbers_of(points: &[Point]) -> Vec<&String> {
+fn numbers_of<'p>(points: &[&'p Point]) -> Vec<&'p String> {
     let mut out: Vec<&String> = Vec::new();
     for (name, _) in points.iter().flat_map(|p| &p.numbers) {
         if !out.contains(&name) {
@@ -85,7 +87,7 @@ fn table(names: &[String], points: &[Point], judged: bool) -> Table {
     out = out
         .texts("status", points.iter().map(|p| p.status.clone()).collect())
         .texts("run", points.iter().map(|p| p.place.clone()).collect());
-    for name in numbers_of(points) {
+    for name in numbers_of(&points.iter().collect::<Vec<_>>()) {
         if !judged && points.iter().any(|p| p.judging.contains(name)) {
             continue;
         }
@@ -94,8 +96,10 @@ fn table(names: &[String], points: &[Point], judged: bool) -> Table {
     out
 }
 
-/// Every result over the parameter with most values, a curve for each value of the others.
-fn picture(names: &[String], points: &[Point]) -> Option<NamedPicture> {
+/// Every result of the runs that hold over the parameter with most values, a curve for each value of the others.
+fn picture(names: &[String], all_points: &[Point]) -> Option<NamedPicture> {
+    let points: Vec<&Point> = all_points.iter().filter(|p| p.status == HOLDS).collect();
+    let failed = all_points.len() - points.len();
     let distinct = |k: usize| {
         let mut all: Vec<f64> = points.iter().map(|p| p.set[k]).collect();
         all.sort_by(f64::total_cmp);
@@ -109,7 +113,7 @@ fn picture(names: &[String], points: &[Point]) -> Option<NamedPicture> {
         rest.map(|(_, x)| *x).collect()
     };
     let mut groups: Vec<(Vec<f64>, Vec<&Point>)> = Vec::new();
-    for p in points {
+    for p in points.iter().copied() {
         let key = others(p);
         match groups.iter_mut().find(|(own, _)| *own == key) {
             Some((_, all)) => all.push(p),
@@ -129,7 +133,7 @@ fn picture(names: &[String], points: &[Point]) -> Option<NamedPicture> {
         let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(x), hi.max(x)));
         ends.1 - ends.0 > 1e-9 * ends.0.abs().max(ends.1.abs())
     };
-    let drawn = numbers_of(points).into_iter().filter(|n| !judging(n) && varies(n));
+    let drawn = numbers_of(&points).into_iter().filter(|n| !judging(n) && varies(n));
     let panels: Vec<Panel> = drawn
         .take(PANELS)
         .map(|name| Panel {
@@ -154,10 +158,14 @@ fn picture(names: &[String], points: &[Point]) -> Option<NamedPicture> {
         stem: "sweep".into(),
         picture: Picture::Lines(Figure {
             title: format!("Results over {}", names[over]),
-            subtitle: match all > groups.len() {
-                true => format!("the first {} of {all} combinations of the others", groups.len()),
-                false => String::new(),
-            },
+            subtitle: [
+                (all > groups.len()).then(|| format!("the first {} of {all} combinations of the others", groups.len())),
+                (failed > 0).then(|| format!("{failed} of {} runs failed and are left out", all_points.len())),
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; "),
             columns: columns_for(panels.len()),
             panels,
             ordered: true,

@@ -192,7 +192,7 @@ fn pictures(t: &Transition) -> Vec<NamedPicture> {
             x_label: "period".into(),
             series: vec![
                 Series::line("at rest before", vec![0.0, shown as f64 - 1.0], vec![p.before; 2]).stroke(Stroke::Faint),
-                Series::line("path", time(shown), p.values[..shown].to_vec()),
+                Series::line("", time(shown), p.values[..shown].to_vec()),
             ],
             ..Panel::default()
         })

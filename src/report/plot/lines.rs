@@ -146,7 +146,7 @@ fn distinct(figure: &Figure, of: &dyn Fn(&Series) -> bool) -> Vec<String> {
 fn shown_names(figure: &Figure, names: &[String]) -> Vec<String> {
     let mut grey = distinct(figure, &|s| s.stroke == Stroke::Faint);
     grey.retain(|n| !names.contains(n));
-    if names.len() + grey.len() < 2 {
+    if names.len() < 2 && grey.is_empty() {
         return Vec::new();
     }
     [steps(figure, names), grey].concat()

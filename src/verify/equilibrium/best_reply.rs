@@ -51,13 +51,6 @@ pub(super) fn allowance(model: &Model) -> Cell<f64> {
 
 /// That no reply of `name` was solved within the work that is done for it.
 pub(super) fn unsolved(model: &Model, name: &str, out: &mut WorldCertificate) {
-    let limit = Some(f64::NEG_INFINITY);
-    out.log(
-        "best reply of a whole life, gain",
-        f64::NAN,
-        limit,
-        "not solved within the work that is done for it".into(),
-    );
     let headline = format!(
         "the best reply of `{name}` for a whole life was not solved within the work that is done for it: nothing is certified"
     );

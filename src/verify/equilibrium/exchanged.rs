@@ -8,7 +8,7 @@
 use super::player::Seated;
 use crate::check::Model;
 use crate::check::model::Space;
-use crate::graph::{AxisId, AxisKind, InputKind, Node, NodeId, Op, eval};
+use crate::graph::{AxisId, AxisKind, Graph, InputKind, Node, NodeId, Op, Reduce, eval};
 use crate::solve::solution::{Player, Solution};
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::visit::Visit;
@@ -61,16 +61,32 @@ fn matters(model: &Model) -> Vec<NodeId> {
     all.chain(drawn).chain(prices).collect()
 }
 
+/// Whether `a` runs along the members of `axis`, all of them or some.
+fn of_members(g: &Graph, axis: AxisId, a: AxisId) -> bool {
+    match &g.axes[a.0 as usize].kind {
+        AxisKind::Alias(of) | AxisKind::Others(of) => *of == axis,
+        AxisKind::Stack(all) => all.contains(&axis),
+        AxisKind::Population | AxisKind::Set => a == axis,
+    }
+}
+
 /// Whether nothing that matters tells members apart by their number.
 fn alike(model: &Model, axis: AxisId) -> bool {
     let g = &model.graph;
+    let theirs = |a: &AxisId| of_members(g, axis, *a);
     let tells = |(_, node): (NodeId, &Node)| match &node.op {
-        Op::Position(a) => *a == axis,
-        Op::Table(values) => node.shape.contains(&axis) && values.iter().any(|x| *x != values[0]),
-        Op::Take { axis: a, .. } | Op::Slice { from: a, .. } => *a == axis,
+        Op::Position(a) => theirs(a),
+        Op::Table(values) => node.shape.iter().any(theirs) && values.iter().any(|x| *x != values[0]),
+        Op::Take { axis: a, .. } | Op::Slice { from: a, .. } => theirs(a),
+        // Which of them it is that has most.
+        Op::Reduce {
+            how: Reduce::Argmax,
+            axis: a,
+            ..
+        } => theirs(a),
         Op::Input(i) => {
             let input = &g.inputs[i.0 as usize];
-            matches!(input.kind, InputKind::Param(_)) && input.shape.contains(&axis)
+            matches!(input.kind, InputKind::Param(_)) && input.shape.iter().any(theirs)
         }
         _ => false,
     };
@@ -96,11 +112,7 @@ impl Swap<'_> {
     /// Where element `e` of something of this shape stands afterwards; `None` where the members are not its first axis.
     fn element(&self, shape: &[AxisId], e: usize) -> Option<usize> {
         let g = &self.model.graph;
-        let meant = |a: &AxisId| match &g.axes[a.0 as usize].kind {
-            AxisKind::Alias(of) | AxisKind::Others(of) => *of == self.axis,
-            AxisKind::Stack(all) => all.contains(&self.axis),
-            AxisKind::Population | AxisKind::Set => *a == self.axis,
-        };
+        let meant = |a: &AxisId| of_members(g, self.axis, *a);
         match shape.iter().position(meant) {
             None => Some(e),
             Some(0) if shape[0] == self.axis && !shape[1..].iter().any(meant) => {

@@ -213,6 +213,14 @@ fn members_who_are_alike_are_judged_together_and_no_others() {
         .replace("reward p * q", "reward (if q > 90 then i else 1) * p * q")
         .replace("firm[2]", "firm[i in 1..2]");
     assert!(!like(&judged(&number, duopoly(RULE))));
+    // By which of them does most, among all and among the others, where the number is a binder's.
+    for told in ["argmax(firm.u) == 2", "any(h in firm: h == 2 and h.u > 90)"] {
+        let by = LQ.replace(
+            "reward p * q",
+            &format!("reward (if {told} and q > 90 then 2 else 1) * p * q"),
+        );
+        assert!(!like(&judged(&by, duopoly(RULE))), "{told}");
+    }
 }
 
 /// Much more is asked than the equilibrium gives where the other's rule is far away: a best reply of a whole life says so.

@@ -71,7 +71,7 @@ def test_a_search_by_its_own_halving(growth):
 def test_tables_of_a_sweep_stand_below_one_another(growth):
     done = econc.sweep(growth, {"beta": [0.94, 0.95]}, "steady_state")
     table = done.table("steady_state")
-    assert list(table["beta"]) == [0.94, 0.94, 0.95, 0.95] and table["value"].nunique() == 4
+    assert list(table["beta"]) == [0.94] * 5 + [0.95] * 5 and table["value"].nunique() == 10
     with pytest.raises(KeyError, match="steady_state"):
         done.table("moments")
 

@@ -515,7 +515,7 @@ def test_runs_stay_for_as_long_as_somebody_holds_them_wherever_the_process_goes(
     first = econc.sweep(growth, {"beta": [0.95]}, "steady_state")[0]
     del run
     gc.collect()
-    assert len(kept.frame) == 3 and len(first.frame) == 2
+    assert len(kept.frame) == 3 and len(first.frame) == 5
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.econ").write_text(TEXT)
     model = econc.load("own.econ")

@@ -4,7 +4,7 @@ use crate::common::expected;
 use econc::Options;
 use econc::check::Model;
 use econc::driver::{self, Solved};
-use econc::solve::continuum::population::Population;
+use econc::solve::continuum::population::{Population, SHARES};
 use econc::solve::continuum::stationary::Stationary;
 use econc::solve::economy::Economy;
 use econc::solve::equilibrium::{EquilibriumMethod, Found};
@@ -206,5 +206,65 @@ fn the_rows_of_life_cycle() {
             (mean, None) => ages.mean(&inner(mean), None).unwrap_or_else(|| panic!("{mean}")),
         };
         assert!(row.met(got), "{} {}: {got} for {}", row.what, row.at, row.value);
+    }
+}
+
+/// Lives of `years` without draws but of death, an income that falls with age, gross interest `gross`: consumption is a share of wealth at each age.
+fn certain_life(years: usize, survive: f64, gross: f64) -> (String, Vec<(f64, f64)>) {
+    let beta: f64 = 0.9;
+    let source = format!(
+        "model certain \"Lives without draws\"\nset ages = 1..{years}\nparam survive[a in ages] = if a < {years} then {survive} else 0\n\
+         param income[a in ages] = if a == 1 then 3 else (if a == 2 then 1 else 0.1)\nagent person[continuum] {{\n  state age in ages, start 1\n  \
+         state a in [0, 8], start 0\n  noise alive ~ bernoulli(survive[age])\n  let cash = {gross} * a + income[age]\n  action c in (0, cash]\n  \
+         a' = cash - c\n  age' = min(age + 1, {years})\n  end when not alive, then restart\n  observe a, age\n  \
+         reward log(c) + 0 * mean(person.a)\n  discount {beta}\n}}\n"
+    );
+    // Consumption grows by beta * survive * gross; what lives earn pays for it.
+    let grows = beta * survive * gross;
+    let worth: f64 = (0..years).map(|t| (grows / gross).powi(t as i32)).sum();
+    let income = |t: usize| *[3.0, 1.0].get(t).unwrap_or(&0.1);
+    let earned: f64 = (0..years).map(|t| income(t) / gross.powi(t as i32)).sum();
+    let mut c = earned / worth;
+    let (mut a, mut alive, mut all) = (0.0, 1.0, Vec::new());
+    for t in 0..years {
+        all.push((a, alive));
+        a = gross * a + income(t) - c;
+        c *= grows;
+        alive *= survive;
+    }
+    let heads: f64 = all.iter().map(|p| p.1).sum();
+    all.iter_mut().for_each(|p| p.1 /= heads);
+    (source, all)
+}
+
+#[test]
+fn members_who_stand_at_few_places_are_said_to_stand_there() {
+    for (years, survive, gross) in [(3, 1.0, 1.02), (4, 0.9, 1.0), (6, 0.8, 1.1)] {
+        let (source, all) = certain_life(years, survive, gross);
+        let s = solved(&compile(&source, &[]));
+        assert!(s.certificate.reasons.is_empty(), "{years}: {:?}", s.certificate.reasons);
+        let spread = &s.population.as_ref().expect("a population").spread;
+        let spread = spread.iter().find(|x| x.name.ends_with(".a")).expect("a state");
+        let mut places = all.clone();
+        places.sort_by(|x, y| x.0.total_cmp(&y.0));
+        for (p, got) in SHARES.iter().zip(&spread.quantiles) {
+            let mut through = 0.0;
+            let here = places.iter().find(|x| {
+                through += x.1;
+                through >= *p
+            });
+            let here = here.expect("somebody").0;
+            assert!((got - here).abs() < 2e-4, "{years}, {p}: {got} for {here}");
+        }
+        let pairs = all.iter().flat_map(|x| all.iter().map(move |y| (x, y)));
+        let apart: f64 = pairs.map(|(x, y)| x.1 * y.1 * (x.0 - y.0).abs()).sum();
+        let mean: f64 = all.iter().map(|x| x.0 * x.1).sum();
+        let gini = apart / (2.0 * mean);
+        assert!((spread.gini - gini).abs() < 2e-4, "{years}: {} for {gini}", spread.gini);
+        assert!(
+            (spread.mean - mean).abs() < 1e-4 * mean,
+            "{years}: {} for {mean}",
+            spread.mean
+        );
     }
 }

@@ -80,3 +80,21 @@ fn members_who_differ_are_not_taken_for_one() {
         );
     }
 }
+
+#[test]
+fn a_block_of_one_is_read_by_others_like_an_agent_alone() {
+    let source = "model pair \"One leader and one rival\"\nagent leaderONE {\n  state K in [0, 6], start 1.5\n  action u in [-2, 2]\n  K' = K + u\n  \
+        observe K, rival.F\n  reward p * K - K - 6 * u^2\n  discount 0.95\n}\nagent rival {\n  state F in [0, 6], start 1.5\n  \
+        action v in [-2, 2]\n  F' = F + v\n  observe leader.K, F\n  reward p * F - 2 * F - 0.25 * F^2 - 6 * v^2\n  discount 0.95\n}\n\
+        market goods { price p = 10 - TOTAL - rival.F }\nsolve { concept = nash; grid.K = uniform(10); grid.F = uniform(10) }\n";
+    let solved = |one: &str, total: &str| {
+        let source = source.replace("ONE", one).replace("TOTAL", total);
+        let (model, said) = econc::compile(&source, &econc::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{said:?}"));
+        driver::solve(&model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{one}: {d:?}"))
+    };
+    let (alone, block) = (solved("", "leader.K"), solved("[1]", "sum(leader.K)"));
+    assert!(block.certificate.passed && alone.certificate.passed);
+    let apart = (alone.solution.policy.iter().flatten()).zip(block.solution.policy.iter().flatten());
+    assert!(apart.fold(0.0, |m: f64, (a, b)| m.max((a - b).abs())) < 1e-9);
+}

@@ -242,3 +242,15 @@ fn at_a_stated_price_the_problem_of_one_firm_is_solved() {
     let best = s.solution.value.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     assert!((best - (1.44 * 2.25 - 1.0) / 0.19).abs() < 1e-8, "{best}");
 }
+
+#[test]
+fn a_condition_that_jumps_over_0_is_said_to_jump() {
+    // At one price firms of the lowest quality are indifferent and leave all at once: entry, which the cost of entry reads, changes with them.
+    let source = "model jumps \"Exit with scrap\"\nagent firm[continuum] mass M {\n  \
+        shock z ~ markov([a: 0.6, b: 1.0, c: 1.6], [[0.7, 0.25, 0.05], [0.15, 0.7, 0.15], [0.05, 0.25, 0.7]])\n  action d in {stay, leave}\n  \
+        let y = 1.04 * z\n  observe z\n  reward p * y - 1 - (if d == leave then 0.2 else 0)\n  end when d == leave, paying 4.2, then restart\n  \
+        discount 0.9\n}\nmarket goods {\n  price p in [0.3, 6] clears entry_value(firm) == 5 + 0.1 * entrants\n  \
+        aggregate M = 10 / (p * mean(firm.y))\n  aggregate entrants = M * mean(firm.d == leave)\n}\n";
+    let (code, hint) = refused(&compile(source, &[]));
+    assert!(code == "E0847" && hint.contains("more states"), "{code}: {hint}");
+}

@@ -14,12 +14,16 @@ pub struct Weighted {
 }
 
 impl Weighted {
-    /// From pairs `(value, mass)` in any order; pairs of no mass are left out, equal values are joined.
+    /// From pairs `(value, mass)` in any order; equal values are joined. A value of no mass between two others says that nothing lies around it: a quantile
+    /// is never taken across it.
     pub fn new(pairs: impl IntoIterator<Item = (f64, f64)>) -> Weighted {
-        let mut pairs: Vec<(f64, f64)> = pairs.into_iter().filter(|p| p.1 > 0.0).collect();
+        let mut pairs: Vec<(f64, f64)> = pairs.into_iter().filter(|p| p.1 >= 0.0).collect();
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let some = |p: &(f64, f64)| p.1 > 0.0;
+        let first = pairs.iter().position(some).unwrap_or(pairs.len());
+        let end = pairs.iter().rposition(some).map_or(first, |last| last + 1);
         let (mut values, mut masses): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-        for (x, m) in pairs {
+        for &(x, m) in &pairs[first..end] {
             match (values.last(), masses.last_mut()) {
                 (Some(last), Some(mass)) if *last == x => *mass += m,
                 _ => {
@@ -69,7 +73,7 @@ impl Weighted {
     }
 
     /// The `p`-quantile. At the lowest value stands an atom ([`Weighted::with_atom`]); the mass of every other lies around it, so that half of
-    /// it is below. NaN where there is no mass.
+    /// it is below, but for a side on which the next value has no mass. NaN where there is no mass.
     pub fn quantile(&self, p: f64) -> f64 {
         let Some(first) = self.values.first() else {
             return f64::NAN;
@@ -95,7 +99,12 @@ impl Weighted {
         for (i, (x, m)) in self.pairs().enumerate().skip(1) {
             let here = if i == last { self.total } else { through + 0.5 * m };
             if goal <= here {
-                return below + (x - below) * ((goal - at) / (here - at)).clamp(0.0, 1.0);
+                return match (self.masses[i - 1] > 0.0, m > 0.0) {
+                    // Nothing lies between: what has mass stands at its value.
+                    (true, false) => below,
+                    (false, _) => x,
+                    (true, true) => below + (x - below) * ((goal - at) / (here - at)).clamp(0.0, 1.0),
+                };
             }
             through += m;
             (below, at) = (x, here);
@@ -157,6 +166,24 @@ mod tests {
         for p in [0.01, 0.3, 0.5, 0.99] {
             close(even.quantile(p), p);
         }
+    }
+
+    #[test]
+    fn no_quantile_lies_where_nobody_is() {
+        let apart = Weighted::new([(0.0, 0.4), (0.5, 0.0), (1.0, 0.3), (1.2, 0.3), (1.5, 0.0), (2.0, 0.0)]);
+        for (p, x) in [
+            (0.0, 0.0),
+            (0.4, 0.0),
+            (0.41, 1.0),
+            (0.55, 1.0),
+            (0.7, 1.0 + 0.2 / 3.0),
+            (1.0, 1.2),
+        ] {
+            assert!((apart.quantile(p) - x).abs() < 1e-12, "{p}: {}", apart.quantile(p));
+        }
+        // Without the values that nobody has, the quantiles between are taken across.
+        let joined = Weighted::new([(0.0, 0.4), (1.0, 0.3), (1.2, 0.3)]);
+        assert!(joined.quantile(0.41) < 0.1);
     }
 
     #[test]

@@ -140,19 +140,6 @@ pub(super) fn lorenz_table(stem: &str, name: &str, curve: &[(f64, f64)]) -> Name
     }
 }
 
-/// The mass at each node of a state, whatever else members are.
-fn mass_of(p: &Population, state: usize) -> Vec<f64> {
-    let places: usize = p.nodes.iter().map(Vec::len).product();
-    let shocks = p.mass.len() / places.max(1);
-    let later: usize = p.nodes[state + 1..].iter().map(Vec::len).product();
-    let mut mass = vec![0.0; p.nodes[state].len()];
-    let count = mass.len();
-    for (node, row) in p.mass.chunks_exact(shocks.max(1)).enumerate() {
-        mass[node / later % count] += row.iter().sum::<f64>();
-    }
-    mass
-}
-
 /// The share of the members below each node, as quantiles are taken: the mass of a node lies around it, half below and half above, but for
 /// what stands at the lowest, and all of it lies below the highest.
 fn shares_below(mass: &[f64], bottom: f64) -> Vec<f64> {
@@ -172,22 +159,18 @@ fn shares_below(mass: &[f64], bottom: f64) -> Vec<f64> {
 
 /// Names of states with their Lorenz curves, where there are any.
 fn lorenz(p: &Population) -> impl Iterator<Item = (String, Vec<(f64, f64)>)> + '_ {
-    p.nodes
-        .iter()
-        .zip(&p.spread)
-        .enumerate()
-        .filter_map(|(s, (axis, spread))| {
-            let members: Vec<(f64, f64)> = axis.iter().copied().zip(mass_of(p, s)).collect();
-            lorenz_curve(&members).map(|curve| (spread.name.clone(), curve))
-        })
+    p.spread.iter().enumerate().filter_map(|(s, spread)| {
+        let (values, mass) = p.distribution(s);
+        let members: Vec<(f64, f64)> = values.into_iter().zip(mass).collect();
+        lorenz_curve(&members).map(|curve| (spread.name.clone(), curve))
+    })
 }
 
 /// The distribution of each state, and its Lorenz curve.
 pub fn pictures(p: &Population) -> Vec<NamedPicture> {
     let mut out = Vec::new();
-    for (s, axis) in p.nodes.iter().enumerate() {
-        let Some(spread) = p.spread.get(s) else { continue };
-        let mass = mass_of(p, s);
+    for (s, spread) in p.spread.iter().enumerate() {
+        let (axis, mass) = p.distribution(s);
         let below = shares_below(&mass, spread.bottom);
         // What nearly nobody reaches is left out.
         let shown = below.partition_point(|b| *b < 0.9999).min(axis.len() - 1) + 1;

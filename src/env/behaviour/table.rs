@@ -308,6 +308,10 @@ fn elements_of(model: &Model, name: &str, from: &Shape, shape: &Shape) -> Result
             .hint("solve this model again")),
         };
     }
+    // A block of one member is a single number for everybody.
+    if model.graph.elements(from) == 1 {
+        return Ok(vec![0; model.graph.elements(shape)]);
+    }
     if from.iter().any(|a| !shape.contains(a)) {
         return Err(
             Diagnostic::error("E0815", format!("`{name}` is no single number for the agent that acts"))

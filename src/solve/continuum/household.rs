@@ -4,6 +4,7 @@ use super::classes::{Classes, by_themselves};
 use super::flow::{Branch, Flow};
 use super::held::{Held, Kind};
 use super::histogram::{Invariant, Lottery, Nodes, invariant};
+use super::points;
 use super::population::Profile;
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
@@ -496,6 +497,31 @@ impl<'h> Household<'h> {
             },
             watched,
         ))
+    }
+
+    /// How the one continuous state is distributed where members were all born in the same way and none lives long, pairs `(value, mass)` as in
+    /// [`Population::points`](super::population::Population::points): one vector per state, empty for the others. Nothing where nodes must do.
+    ///
+    /// # Errors
+    /// E0990 where nothing was solved.
+    pub fn points(&self) -> Result<Vec<Vec<(f64, f64)>>, Diagnostic> {
+        let spec = self.decision.spec();
+        let continuous = |s: &usize| matches!(spec.states[*s].kind, StateKind::Continuous { .. });
+        let all: Vec<usize> = (0..spec.states.len()).filter(continuous).collect();
+        let ([state], true) = (all.as_slice(), spec.counts) else {
+            return Ok(Vec::new());
+        };
+        let (flow, _) = self.flow(false)?;
+        if flow.born.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = (self.first_states()?, spec.first_shocks());
+        let Some(lived) = points::lived(&flow, &self.nodes, *state, (&first.0, &first.1)) else {
+            return Ok(Vec::new());
+        };
+        let mut out = vec![Vec::new(); spec.states.len()];
+        out[*state] = lived;
+        Ok(out)
     }
 
     /// What members have and do at each value of every state that takes whole numbers, where they last were.

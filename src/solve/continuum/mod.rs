@@ -10,6 +10,7 @@ pub mod held;
 pub mod histogram;
 mod household;
 pub mod perceived;
+mod points;
 pub mod population;
 mod search;
 pub mod stationary;

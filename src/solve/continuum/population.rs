@@ -17,6 +17,10 @@ pub struct Population {
     pub nodes: Vec<Vec<f64>>,
     /// The mass at each node and joint state of the chains, chains fastest; all mass is 1.
     pub mass: Vec<f64>,
+    /// For each state, who has how much of it, `(value, mass)`, ascending, where members were followed as points; empty where the mass at the nodes says it.
+    /// A value of no mass between two others says that nobody is around it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<Vec<(f64, f64)>>,
     /// How many members there are, where the file has it found (`mass M`); 1 is a unit mass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<f64>,
@@ -33,6 +37,24 @@ pub struct Population {
     /// What members have and do by what they count, one for each state that takes whole numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<Profile>,
+}
+
+impl Population {
+    /// How a state is distributed, whatever else members are: ascending values with their masses.
+    pub fn distribution(&self, state: usize) -> (Vec<f64>, Vec<f64>) {
+        if let Some(points) = self.points.get(state).filter(|p| !p.is_empty()) {
+            return points.iter().copied().unzip();
+        }
+        let places: usize = self.nodes.iter().map(Vec::len).product();
+        let shocks = self.mass.len() / places.max(1);
+        let later: usize = self.nodes[state + 1..].iter().map(Vec::len).product();
+        let mut mass = vec![0.0; self.nodes[state].len()];
+        let count = mass.len();
+        for (node, row) in self.mass.chunks_exact(shocks.max(1)).enumerate() {
+            mass[node / later % count] += row.iter().sum::<f64>();
+        }
+        (self.nodes[state].clone(), mass)
+    }
 }
 
 /// Means over the members at each value of a state that takes whole numbers.

@@ -9,6 +9,10 @@ use crate::num::roots::brent;
 /// Steps outwards, and halvings towards a place where nothing can be evaluated.
 const STEPS: usize = 24;
 const HALVINGS: usize = 6;
+/// Left over at what was found, as a share of how much changes across its bracket: perhaps a jump. It is one where the sign is another on either side,
+/// this many times as far away as the root is exact.
+const JUMP: f64 = 1e-4;
+const BESIDE: f64 = 4.0;
 /// Where a search is begun anew, in units of the search.
 const STARTS: [f64; 7] = [0.5, 0.25, 0.75, 0.125, 0.875, 0.375, 0.625];
 
@@ -75,6 +79,8 @@ pub struct Tried {
     pub at: Vec<(f64, f64)>,
     /// Why nothing could be evaluated somewhere.
     pub refused: Option<Diagnostic>,
+    /// What is left over just below and just above a number at which it jumps over 0: there is no number at which it is 0.
+    pub jump: Option<[(f64, f64); 2]>,
 }
 
 /// A number in the range where what is left over (`f`, an error where it cannot be evaluated) is 0, from `start`, to within `exact` in
@@ -180,7 +186,17 @@ pub fn one(
     );
     match (stopped, root) {
         (Some(d), _) => Err(d),
-        (None, Ok(t)) => Ok(Some(scale.number(t))),
+        (None, Ok(t)) => {
+            let across = (at(a, tried)? - at(b, tried)?).abs();
+            if at(t, tried)?.abs() > JUMP * across {
+                let sides = [t - BESIDE * exact, t + BESIDE * exact];
+                let [below, above] = [at(sides[0], tried)?, at(sides[1], tried)?];
+                if below * above < 0.0 && below.abs().min(above.abs()) > JUMP * across {
+                    tried.jump = Some([(scale.number(sides[0]), below), (scale.number(sides[1]), above)]);
+                }
+            }
+            Ok(Some(scale.number(t)))
+        }
         (None, Err(_)) => Ok(None),
     }
 }

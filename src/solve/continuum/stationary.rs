@@ -6,6 +6,7 @@ use super::household::Household;
 use super::population::{Population, Spread};
 use super::search::{Scale, Tried, one, several};
 use crate::diag::Diagnostic;
+use crate::num::weighted::Weighted;
 use crate::solve::decision::ProblemOptions;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
@@ -207,6 +208,9 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
             }
             return Err(nowhere(&held, &conditions, tried));
         };
+        if let (Some(sides), false) = (tried.jump, rough) {
+            return Err(jumps(&held, &conditions, sides));
+        }
         let left = conditions.left(&x, progress)?;
         at = Some(x.clone());
         if conditions.top > if rough { TOP_ROUGH } else { TOP } {
@@ -242,9 +246,14 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         value: solution.value.clone(),
     }];
     let household = &conditions.household;
+    let points = household.points()?;
     let spread = (solution.states.iter().enumerate()).map(|(s, state)| {
         let low = household.lowest[s];
-        let w = household.nodes.marginal(&household.mass, s).with_atom(low);
+        let w = match points.get(s) {
+            Some(points) if !points.is_empty() => Weighted::new(points.iter().copied()),
+            _ => household.nodes.marginal(&household.mass, s),
+        };
+        let w = w.with_atom(low);
         let w = match household.decision.spec().states[s].kind {
             StateKind::Integer { .. } => w.of_whole_numbers(),
             StateKind::Continuous { .. } => w,
@@ -269,6 +278,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         top: conditions.top,
         excess: excess.fold(0.0, f64::max),
         spread: spread.collect(),
+        points,
         profiles: household.profiles()?,
         build,
     };
@@ -372,6 +382,24 @@ fn moved_ends(conditions: &Conditions, by: f64) -> Vec<(String, f64, f64)> {
         out.push((name, lo, if open { lo + by * (hi - lo) } else { hi }));
     }
     out
+}
+
+/// What is left over jumps over 0: `sides` are the numbers just below and just above with what is left over there.
+fn jumps(held: &Held, conditions: &Conditions, [below, above]: [(f64, f64); 2]) -> Diagnostic {
+    let k = conditions.unknown.first().copied().unwrap_or(0);
+    let (name, span) = (&held.numbers[k].name, held.model.params[held.numbers[k].param].span);
+    let d = Diagnostic::error(
+        "E0847",
+        format!("at `{name}` = {:.8} the condition jumps over 0", 0.5 * (below.0 + above.0)),
+    )
+    .note(format!("left over just below: {:.3e}, just above: {:.3e}", below.1, above.1))
+    .note("there some members do equally well either way, and all of them change over at once: in equilibrium a share of them would do one thing and the rest the other");
+    let entry = held.numbers.iter().any(|n| n.kind == Kind::Entry);
+    d.at(span, "no number closes this").hint(match entry {
+        // Tastes beside the value of entry are refused.
+        true => "a chain with more states, chain.NAME = rouwenhorst(15) or a longer list, makes the share that changes over at once smaller",
+        false => "tastes make the share that changes over move smoothly, action NAME in {..} taste gumbel(0.01)",
+    })
 }
 
 /// No number closes the conditions.

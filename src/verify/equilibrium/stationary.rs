@@ -43,8 +43,9 @@ const SHIFT: f64 = 0.01;
 const STILL: f64 = 1e-6;
 /// Every how many-th node is enough for that.
 const THIN: usize = 4;
-/// Where other equilibria are looked for: shares of the range, or factors.
+/// Where other equilibria are looked for: evenly in the range, or factors; and beside what was found, in shares of the range.
 const AROUND: [f64; 8] = [0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.5, 2.0];
+const BESIDE: [f64; 4] = [-0.05, -0.02, 0.02, 0.05];
 
 /// A number with what it is, the node in which the economy says what it should be (or what is left over), and its name.
 type Condition = (Kind, NodeId, f64, String);
@@ -398,11 +399,16 @@ fn moves(
     let range = held.numbers[conditions.unknown[0]].range;
     let bounded = range.lo.is_finite() && range.hi.is_finite();
     let mut signs: Vec<(f64, f64)> = vec![(at[0], 0.0)];
-    for (i, f) in AROUND.iter().enumerate() {
-        let x = match bounded {
-            true => range.lo + (range.hi - range.lo) * (i as f64 + 0.5) / AROUND.len() as f64,
-            false => at[0] * f,
-        };
+    let wide = range.hi - range.lo;
+    let places: Vec<f64> = match bounded {
+        true => {
+            let even = (0..AROUND.len()).map(|i| range.lo + wide * (i as f64 + 0.5) / AROUND.len() as f64);
+            let beside = BESIDE.iter().map(|f| at[0] + wide * f);
+            even.chain(beside.filter(|x| *x > range.lo && *x < range.hi)).collect()
+        }
+        false => AROUND.iter().map(|f| at[0] * f).collect(),
+    };
+    for x in places {
         match conditions.left(&[x], progress) {
             Ok(left) => signs.push((x, left[0])),
             Err(d) if d.code == "E0906" => return Err(d),

@@ -31,6 +31,8 @@ const STILL: f64 = 1e-4;
 /// Places of each date at which margins are tried, and dates.
 const PLACES: usize = 240;
 const DATES: [usize; 9] = [0, 1, 2, 4, 8, 16, 32, 64, 128];
+/// A way is open in which at least this share of a step is taken.
+const OPEN: f64 = 0.1;
 const STREAM: u64 = 0x7_4a11;
 
 /// What the judge says.
@@ -658,12 +660,13 @@ fn margins(
                 ),
             ];
             let slope = ((up.reward - down.reward) / (up.action[0] - down.action[0])).abs();
-            // Where a bound binds only the way that is open counts, and only what is gained.
+            // Where a bound binds only the way that is open counts, and only what is gained. A way of a rounding error is none.
             let binds = base[i].at[0] || base[i].at[1];
+            let open = OPEN * step(&base[i]);
             let off = match binds {
                 true => gains
                     .iter()
-                    .filter(|g| g.1 > 0.0)
+                    .filter(|g| g.1 > open)
                     .fold(0.0, |m: f64, g| m.max(g.0 / g.1)),
                 false => 0.5 * (gains[0].0 / gains[0].1 - gains[1].0 / gains[1].1),
             };

@@ -1,9 +1,12 @@
 //! Continua whose members are alike at all times, under shocks that all share: one of them who takes prices as given, and the welfare theorem.
 
+use crate::common::expected;
 use econc::Options;
 use econc::check::Model;
 use econc::driver::{self, Solved};
 use econc::solve::progress::silent;
+use std::fs;
+use std::path::Path;
 
 fn compile(source: &str, set: &[(&str, &str)]) -> Model {
     let options = Options {
@@ -97,4 +100,16 @@ fn a_block_of_one_is_read_by_others_like_an_agent_alone() {
     assert!(block.certificate.passed && alone.certificate.passed);
     let apart = (alone.solution.policy.iter().flatten()).zip(block.solution.policy.iter().flatten());
     assert!(apart.fold(0.0, |m: f64, (a, b)| m.max((a - b).abs())) < 1e-9);
+}
+
+#[test]
+fn two_sectors_with_markets_do_what_their_planner_would() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/two_sectors_market.econ");
+    let s = solved(&compile(&fs::read_to_string(file).expect("a model"), &[]));
+    for row in expected::of_model("two_sectors_market") {
+        let low = row.at.contains("AI = low");
+        assert!(low || row.at.contains("AC = high, AI = high"), "{}", row.at);
+        let got = done(&s, 3.2092924221, if low { 0 } else { 3 });
+        assert!(row.met(got), "{}: {got} for {}", row.at, row.value);
+    }
 }

@@ -74,6 +74,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     ("ages.rs", &["life_cycle"]),
+    ("alike.rs", &["two_sectors_market"]),
     ("continua.rs", &["aiyagari", "huggett"]),
     ("entry.rs", &["hopenhayn"]),
     ("perceived.rs", &["krusell_smith"]),

@@ -74,6 +74,7 @@ templates! {
     "two_sectors"
     "two_sectors_labour"
     "two_sectors_logit"
+    "two_sectors_market"
 }
 
 impl Template {

@@ -635,6 +635,13 @@ fn price_takers_without_a_price_are_told() {
         )
     };
     assert!(!warned(&held(&compile(&two("a"), &[]), None)));
+    // A price that is posted and written as a state is seen through.
+    let posted = held(&compile(&file("sticky_prices", "econ"), &[]), Some("competitive"));
+    assert!(warned(&posted));
+    assert!(!warned(&held(
+        &compile(&file("growth_market", "econ"), &[]),
+        Some("competitive")
+    )));
 }
 
 #[test]

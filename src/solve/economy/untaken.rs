@@ -5,7 +5,7 @@ use crate::check::conduct::Concept;
 use crate::diag::Diagnostic;
 
 /// The warning that those who are to take prices take none, although they meet others: what they meet in is no `price` and no `aggregate`, or
-/// none that anybody's choices move. `None` where somebody takes one, where nobody is asked to, with states, and for a continuum.
+/// none that anybody's choices move. `None` where somebody takes one, where nobody is asked to, and for a continuum.
 pub fn warning(economy: &Economy) -> Option<Diagnostic> {
     let model = economy.model;
     let agents: Vec<usize> = economy.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
@@ -18,7 +18,7 @@ pub fn warning(economy: &Economy) -> Option<Diagnostic> {
     let takers = economy.seats.iter().filter(|s| meets(&s.members) && takes(s.agents[0]));
     let takers: Vec<_> = takers.collect();
     let none = takers.iter().all(|s| s.takes.is_empty() && !s.meets.is_empty());
-    if takers.is_empty() || !none || economy.continuum || !model.states.is_empty() {
+    if takers.is_empty() || !none || economy.continuum {
         return None;
     }
     let names: Vec<String> = takers
@@ -43,7 +43,7 @@ pub fn warning(economy: &Economy) -> Option<Diagnostic> {
             (true, span) => d.and(span, "takes nothing as given"),
         });
     Some(
-        d.note("a price taker takes each `price` and `aggregate` as given that choices of others or his own move; what markets give (`give`), sums and what others choose are seen through")
+        d.note("a price taker takes each `price` and `aggregate` as given that choices of others or his own move; what markets give (`give`), sums, states and what others choose are seen through")
             .hint("--concept nash says what is solved; what is to be taken as given is a `price` or an `aggregate` of a market"),
     )
 }

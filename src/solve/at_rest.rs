@@ -239,10 +239,10 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
     if gain > STAYING {
         return Err(Diagnostic::error(
             "E0910",
-            "where the first-order conditions hold, something else is worth more",
+            "where the first-order conditions hold, it is not shown that nothing else is worth more",
         )
         .note(format!(
-            "by {gain:.1e} of what a period is worth: this is no maximum, or only a local one"
+            "at the shadow prices that hold there other states and choices are worth {gain:.1e} of a period more: this is no maximum, only a local one, or one of a problem that is not concave in these states and choices"
         ))
         .hint("econc solve looks for policies, and says where they rest"));
     }

@@ -226,3 +226,31 @@ fn what_has_no_transition_is_refused_with_its_cause() {
     let (exit, text) = refused(here, "one.econ --scenario up");
     assert!(exit == Some(1) && text.contains("E0864"), "{exit:?} {text}");
 }
+
+/// Savers in a bond of zero net supply who may owe less and less: prices by an independent program (endogenous grid and histogram of its own, 1500 nodes).
+const TIGHTER: &str = "param phi = 1
+agent household[continuum] {
+  shock e ~ markov([l: 0.5, h: 1.5], [[0.8, 0.2], [0.2, 0.8]])
+  state a in [-1, inf), start 0
+  action s in [-phi, (a + e) / q) given q
+  let c = a + e - q * s
+  a' = s
+  observe a, e
+  reward crra(c, 2)
+  discount 0.9
+}
+market bonds { price q in [0.85, 1.5] clears mean(household.s) == 0 }
+solve { grid.a = double_log(150); work = 0; periods = 640 }
+scenario tight { path phi = if t < 3 then 1 else 0.7 + 0.3 * 0.8^(t - 3); periods 80 }
+";
+
+#[test]
+fn a_limit_that_moves_binds_where_it_is_between_nodes() {
+    let folder = scratch();
+    std::fs::write(folder.path().join("tighter.econ"), TIGHTER).expect("a file");
+    let way = path(folder.path(), "tighter.econ --scenario tight", "run");
+    for (t, q) in [(0, 0.997427), (4, 1.010652)] {
+        let got = way["bonds.q"][t];
+        assert!((got - q).abs() < 2e-5, "{t}: {got} for {q}");
+    }
+}

@@ -6,6 +6,7 @@ mod alike;
 mod causes;
 mod chance;
 mod check;
+mod cleared;
 mod cli;
 mod common;
 mod compare;

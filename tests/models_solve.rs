@@ -75,6 +75,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ),
     ("ages.rs", &["life_cycle"]),
     ("alike.rs", &["two_sectors_market"]),
+    ("cleared.rs", &["huggett_risk"]),
     ("continua.rs", &["aiyagari", "huggett"]),
     ("entry.rs", &["hopenhayn"]),
     ("perceived.rs", &["krusell_smith"]),

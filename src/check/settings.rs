@@ -221,6 +221,18 @@ pub const SOLVE_KEYS: &[Key] = &[
         "nodes of the distribution of members that is carried along that path",
     ),
     key(
+        "law.history",
+        Kind::Whole { lo: 1, hi: 12 },
+        "1",
+        "states of the aggregate chain that the law of a price knows: its line is that of the last so many, and of the next one",
+    ),
+    key(
+        "law.forecast",
+        Kind::Words("forecast", &["price", "history"]),
+        "price",
+        "what forecasts a price that clears: the price now, on a line by history; or `history`, the history alone",
+    ),
+    key(
         "interpolation",
         Kind::Words("interpolation", &["cubic", "linear"]),
         "cubic, linear where that does not settle",

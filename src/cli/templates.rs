@@ -46,6 +46,7 @@ templates! {
     "half_informed"
     "hopenhayn"
     "huggett"
+    "huggett_risk"
     "irreversible"
     "krusell_smith"
     "krusell_smith_small"

@@ -18,6 +18,19 @@ fn short(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
+/// Labels of the aggregate states.
+fn states(p: &Perceived) -> Vec<String> {
+    if p.prices.is_empty() {
+        return p.laws.first().map_or_else(Vec::new, |l| l.labels.clone());
+    }
+    p.prices.iter().map(|s| s.0.clone()).collect()
+}
+
+/// Whether what members have adds up to more than nothing, so that it has shares.
+fn shared(all: &Weighted) -> bool {
+    all.mean() > 1e-6 * all.sd()
+}
+
 /// What was fitted to what, how well the law forecasts, how members are distributed.
 pub(super) fn facts(p: &Perceived) -> Vec<(String, String)> {
     let mut out = Vec::new();
@@ -51,7 +64,7 @@ pub(super) fn facts(p: &Perceived) -> Vec<(String, String)> {
 pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
     let mut rows: Vec<(String, String, f64, f64, f64)> = Vec::new();
     for (law, r2) in p.laws.iter().zip(&p.r2) {
-        for z in 0..law.constant.len() {
+        for z in (0..law.constant.len()).filter(|z| !law.labels[*z].is_empty()) {
             let r2 = r2.get(z).copied().unwrap_or(f64::NAN);
             rows.push((
                 law.name.clone(),
@@ -63,6 +76,9 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
         }
     }
     let caption = match p.laws.iter().all(|l| l.logs) {
+        true if !p.prices.is_empty() => {
+            "The perceived law: log of the next price = constant + slope x log of the price"
+        }
         true => "The perceived law: log of the next moment = constant + slope x log of the moment",
         false => "The perceived law: next moment = constant + slope x moment",
     };
@@ -72,13 +88,17 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
         .numbers("constant", rows.iter().map(|r| r.2).collect())
         .numbers("slope", rows.iter().map(|r| r.3).collect())
         .numbers("1 - R2", rows.iter().map(|r| r.4).collect());
-    let mut known = Table::new().texts("state", p.laws.first().map_or_else(Vec::new, |l| l.labels.clone()));
+    let mut known = Table::new().texts("state", states(p));
     for (name, values) in &p.determined {
         known = known.numbers(name, values.clone());
     }
     let all = Weighted::new(p.distribution.iter().copied());
-    let mut what: Vec<String> = ["mean", "sd", "Gini"].map(String::from).to_vec();
-    let mut x = vec![all.mean(), all.sd(), all.gini()];
+    let mut what: Vec<String> = ["mean", "sd"].map(String::from).to_vec();
+    let mut x = vec![all.mean(), all.sd()];
+    if shared(&all) {
+        what.push("Gini".into());
+        x.push(all.gini());
+    }
     for q in SHOWN {
         what.push(format!("{} % quantile", 100.0 * q));
         x.push(all.quantile(q));
@@ -92,6 +112,18 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
         table: law,
         on_screen: 24,
     }];
+    if let (Some(law), false) = (p.laws.first(), p.prices.is_empty()) {
+        out.push(NamedTable {
+            stem: "prices_by_state".into(),
+            caption: format!("{} by state of {}", law.name, p.shocks.join(" and ")),
+            table: Table::new()
+                .texts("state", states(p))
+                .numbers("mean", p.prices.iter().map(|s| s.1).collect())
+                .numbers("sd", p.prices.iter().map(|s| s.2).collect())
+                .numbers("share of periods", p.prices.iter().map(|s| s.3).collect()),
+            on_screen: 24,
+        });
+    }
     if !p.determined.is_empty() {
         out.push(NamedTable {
             stem: "determined_means".into(),
@@ -126,19 +158,24 @@ pub(super) fn numbers(p: &Perceived) -> Vec<(String, f64)> {
     for (law, (mean, sd)) in p.laws.iter().zip(&p.moments) {
         out.push((format!("mean({})", law.name), *mean));
         out.push((format!("sd({})", law.name), *sd));
-        for (z, label) in law.labels.iter().enumerate() {
+        for (z, label) in law.labels.iter().enumerate().filter(|l| !l.1.is_empty()) {
             out.push((format!("rule {} {label}, constant", short(&law.name)), law.constant[z]));
             out.push((format!("rule {} {label}, slope", short(&law.name)), law.slope[z]));
         }
     }
+    for (state, mean, _, _) in &p.prices {
+        let name = p.laws.first().map_or("", |l| &l.name);
+        out.push((format!("{name} when {} = {state}", p.shocks.join(", ")), *mean));
+    }
     for (name, values) in &p.determined {
-        let labels = p.laws.first().map_or(&[][..], |l| &l.labels);
-        for (label, x) in labels.iter().zip(values) {
+        for (label, x) in states(p).iter().zip(values) {
             out.push((format!("{name} when {} = {label}", p.shocks.join(", ")), *x));
         }
     }
     let all = Weighted::new(p.distribution.iter().copied());
-    out.push((format!("Gini({})", p.state), all.gini()));
+    if shared(&all) {
+        out.push((format!("Gini({})", p.state), all.gini()));
+    }
     out
 }
 

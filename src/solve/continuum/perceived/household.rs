@@ -10,11 +10,24 @@ use crate::limits;
 use crate::solve::decision::Decision;
 use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
 
-/// Four neighbouring nodes and their weights.
+/// Up to four neighbouring nodes and their weights.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Between {
     pub(super) first: usize,
     pub(super) weight: [f64; 4],
+    /// How many nodes there are.
+    pub(super) many: usize,
+}
+
+impl Between {
+    /// On a straight line, `share` of the way from node `first` to the next.
+    pub(super) fn straight(first: usize, share: f64) -> Between {
+        Between {
+            first,
+            weight: [1.0 - share, share, 0.0, 0.0],
+            many: 2,
+        }
+    }
 }
 
 /// The nodes of the moment.
@@ -23,7 +36,7 @@ pub(super) struct Moments {
     pub(super) nodes: Vec<f64>,
     /// Where they stand in interpolation: logarithms for a law of logarithms.
     at: Vec<f64>,
-    logs: bool,
+    pub(super) logs: bool,
 }
 
 impl Moments {
@@ -57,7 +70,13 @@ impl Moments {
                 .map(|j| (x - self.at[first + j]) / (self.at[first + i] - self.at[first + j]))
                 .product();
         }
-        Between { first, weight }
+        Between { first, weight, many }
+    }
+
+    /// The value `share` of the way from node `first` to the next.
+    pub(super) fn between_nodes(&self, first: usize, share: f64) -> f64 {
+        let x = self.at[first] + share * (self.at[first + 1] - self.at[first]);
+        if self.logs { x.exp() } else { x }
     }
 }
 
@@ -95,7 +114,8 @@ pub(super) struct Ended {
 }
 
 impl<'a> Household<'a> {
-    /// `moments` are the nodes of the moment, `aggregate` the aggregate state of each joint state.
+    /// `moments` are the nodes of the moment, `aggregate` the aggregate state of each joint state; `priced` says that the moment is a price, which
+    /// depends on the next aggregate state.
     ///
     /// # Errors
     /// What is of another form, as the end of "it cannot solve this model: ..".
@@ -104,6 +124,7 @@ impl<'a> Household<'a> {
         places: Places,
         moments: Moments,
         aggregate: Vec<usize>,
+        priced: bool,
     ) -> Result<Household<'a>, &'static str> {
         let spec = problem.spec();
         let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {
@@ -127,7 +148,7 @@ impl<'a> Household<'a> {
         if spec.reward_uses_noise || spec.next_uses_noise {
             return Err("a draw that nobody knows when acting matters");
         }
-        if spec.next_uses_shock_next {
+        if spec.next_uses_shock_next && !priced {
             return Err("what a member has next depends on the next value of a shock");
         }
         let Some(discount) = spec.discount else {
@@ -203,7 +224,7 @@ impl<'a> Household<'a> {
             for m in 0..self.moments.nodes.len() {
                 let b = moments.between(self.moments.nodes[m]);
                 let own = (joint * nm + b.first) * n;
-                let rows = consumption[own..own + (nm - b.first).min(4) * n].chunks_exact(n);
+                let rows = consumption[own..own + b.many * n].chunks_exact(n);
                 let mut at = vec![0.0; n];
                 for (w, row) in b.weight.iter().zip(rows) {
                     at.iter_mut().zip(row).for_each(|(a, c)| *a += w * c);
@@ -262,20 +283,30 @@ impl<'a> Household<'a> {
     /// form at the moments that the law leads to.
     pub(super) fn solve(&mut self, law: &Law, tolerance: f64, most: usize) -> Option<Ended> {
         let (nm, n, shocks) = (self.moments.nodes.len(), self.nodes.len(), self.budgets.len());
-        let states = law.constant.len();
-        // Where each moment leads, and what one more unit of each next state is worth there for a unit of marginal utility.
-        let to: Vec<f64> = (0..nm * states)
-            .map(|i| self.moments.held(law.next(i % states, self.moments.nodes[i / states])))
-            .collect();
-        let between: Vec<Between> = to.iter().map(|m| self.moments.between(*m)).collect();
+        let states = law.states();
+        let chain = &self.problem.spec().chain.transition;
+        // Where each moment leads, by step of the aggregate state, and what one more unit of each next state is worth there for a unit of
+        // marginal utility.
+        let lead = |m: usize, z: usize, later: usize| self.moments.held(law.next((z, later), self.moments.nodes[m]));
+        let led: Vec<bool> = self.met(states);
+        let ahead = self.ahead(law);
         let worth: Option<Vec<Vec<f64>>> = (0..shocks)
-            .map(|z| {
-                let there = budgets(self.problem, self.places, z, &to)?;
-                Some(there.iter().map(|b| -b.next[1] / b.next[2]).collect())
+            .map(|j| {
+                let later = self.aggregate[j];
+                let from: Vec<usize> = (0..states).filter(|z| led[z * states + later]).collect();
+                let to: Vec<f64> = (0..nm)
+                    .flat_map(|m| from.iter().map(move |z| (m, *z)))
+                    .map(|(m, z)| lead(m, z, later))
+                    .collect();
+                let there = budgets(self.problem, self.places, j, &to)?;
+                let mut out = vec![0.0; nm * states];
+                for (i, b) in there.iter().enumerate() {
+                    out[i / from.len() * states + from[i % from.len()]] = -b.next[1] / b.next[2];
+                }
+                Some(out)
             })
             .collect();
         let worth = worth?;
-        let chain = &self.problem.spec().chain.transition;
         let mut new = self.consumption.clone();
         let mut marginal = vec![0.0; shocks * n];
         let (mut expected, mut from) = (vec![0.0; n], vec![0.0; n]);
@@ -288,9 +319,12 @@ impl<'a> Household<'a> {
             for m in 0..nm {
                 for z in 0..states {
                     let i = m * states + z;
-                    let b = between[i];
                     for (later, marginal) in marginal.chunks_exact_mut(n).enumerate() {
-                        self.read(later, b, marginal);
+                        let to = self.aggregate[later];
+                        if !led[z * states + to] {
+                            continue;
+                        }
+                        self.read(later, ahead[i * states + to], marginal);
                         self.utility.fall(marginal);
                         let worth = worth[later][i];
                         marginal.iter_mut().for_each(|x| *x *= worth);
@@ -331,13 +365,35 @@ impl<'a> Household<'a> {
         Some(ended)
     }
 
+    /// Which steps of the aggregate state are ever taken, `[from][to]` in one row.
+    fn met(&self, states: usize) -> Vec<bool> {
+        let mut out = vec![false; states * states];
+        for (row, z) in self.problem.spec().chain.transition.iter().zip(&self.aggregate) {
+            for (_, to) in row.iter().zip(&self.aggregate).filter(|(p, _)| **p > 0.0) {
+                out[z * states + to] = true;
+            }
+        }
+        out
+    }
+
+    /// Where a law leads from the nodes of the moment: `[moment][from][to]` in one row.
+    pub(super) fn ahead(&self, law: &Law) -> Vec<Between> {
+        let states = law.states();
+        let mut out = Vec::with_capacity(self.moments.nodes.len() * states * states);
+        for m in &self.moments.nodes {
+            for z in 0..states {
+                out.extend((0..states).map(|to| self.moments.between(law.next((z, to), *m))));
+            }
+        }
+        out
+    }
+
     /// Consumption of a joint state between nodes of the moment, at all nodes of the state.
-    fn read(&self, joint: usize, b: Between, out: &mut [f64]) {
+    pub(super) fn read(&self, joint: usize, b: Between, out: &mut [f64]) {
         let n = self.nodes.len();
         let first = self.at(joint, b.first);
-        let many = (self.moments.nodes.len() - b.first).min(4);
-        let own = &self.consumption[first..first + many * n];
-        if let (4, [w0, w1, w2, w3]) = (many, b.weight) {
+        let own = &self.consumption[first..first + b.many * n];
+        if let (4, [w0, w1, w2, w3]) = (b.many, b.weight) {
             let (c0, rest) = own.split_at(n);
             let (c1, rest) = rest.split_at(n);
             let (c2, c3) = rest.split_at(n);

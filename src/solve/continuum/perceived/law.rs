@@ -1,20 +1,34 @@
 //! The perceived law of a moment: by state of the aggregate chain a line, in logarithms where the moment is never negative.
+//!
+//! A mean of states is known a period ahead, and its law has one line for each state. A price that clears is not: what it will be depends on
+//! what the aggregate state will be, and its law has one line for each step of the chain, from one state to the next.
 
+use crate::num::statistics;
 use serde::{Deserialize, Serialize};
 
-/// `m' = constant(z) + slope(z) m`, or the same of the logarithms of `m`.
+/// `m' = constant(z) + slope(z) m`, or the same of the logarithms of `m`; with lines by step, `constant(z, z')` and `slope(z, z')`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Law {
     /// The moment.
     pub name: String,
     /// Whether it is the law of logarithms.
     pub logs: bool,
-    /// Labels of the aggregate states, one per state.
+    /// Labels of the lines, one per line: those of the aggregate states, or of steps from one to the next, next states fastest; empty for steps
+    /// that are never taken.
     pub labels: Vec<String>,
-    /// One per aggregate state.
+    /// One per line.
     pub constant: Vec<f64>,
-    /// One per aggregate state.
+    /// One per line.
     pub slope: Vec<f64>,
+    /// Number of aggregate states, where there is a line for each step from one to the next; 0 where there is a line for each state.
+    #[serde(default)]
+    pub steps: usize,
+    /// Whether slopes are 0: the aggregate state alone forecasts.
+    #[serde(default)]
+    pub flat: bool,
+    /// For each line the group of lines in whose place it stands where it is hardly ever met, from the smallest groups to the largest.
+    #[serde(default)]
+    pub coarser: Vec<Vec<usize>>,
 }
 
 /// A law as it was fitted.
@@ -22,14 +36,18 @@ pub struct Law {
 pub struct Fit {
     /// The law.
     pub law: Law,
-    /// Share of the variance of next period's moment that it explains, one per aggregate state.
+    /// Share of the variance of next period's moment that it explains, one per line.
     pub r2: Vec<f64>,
-    /// Periods in which it was met, one number per aggregate state.
+    /// Periods in which it was met, one number per line.
     pub met: Vec<usize>,
 }
 
 /// Fewest periods in a state from which a line is fitted.
 pub const FEWEST: usize = 3;
+/// Fewest periods in a state of the aggregate chain from which its law is believed.
+pub const RARELY: usize = 20;
+/// Standard deviation of a price on a line, a share of it (of logarithms: of 1), below which no slope can be told.
+const STILL: f64 = 1e-7;
 
 impl Law {
     /// The law under which the moment stays.
@@ -40,7 +58,35 @@ impl Law {
             constant: vec![0.0; labels.len()],
             slope: vec![1.0; labels.len()],
             labels,
+            steps: 0,
+            flat: false,
+            coarser: Vec::new(),
         }
+    }
+
+    /// The law under which a price stays, whatever the step from one of the `states` (their labels) to the next.
+    pub fn price_stays(name: &str, logs: bool, states: &[String]) -> Law {
+        let labels = states
+            .iter()
+            .flat_map(|from| states.iter().map(move |to| format!("{from} -> {to}")));
+        Law {
+            steps: states.len(),
+            ..Law::stays(name, logs, labels.collect())
+        }
+    }
+
+    /// Number of aggregate states.
+    pub fn states(&self) -> usize {
+        if self.steps > 0 {
+            self.steps
+        } else {
+            self.constant.len()
+        }
+    }
+
+    /// The line that holds from aggregate state `z` to `later`.
+    pub fn line(&self, z: usize, later: usize) -> usize {
+        if self.steps > 0 { z * self.steps + later } else { z }
     }
 
     /// The moment as the law knows it.
@@ -48,9 +94,10 @@ impl Law {
         if self.logs { m.ln() } else { m }
     }
 
-    /// The moment a period later.
-    pub fn next(&self, z: usize, m: f64) -> f64 {
-        let line = self.constant[z] + self.slope[z] * self.seen(m);
+    /// The moment a period later, from aggregate state `z` to `later`.
+    pub fn next(&self, (z, later): (usize, usize), m: f64) -> f64 {
+        let line = self.line(z, later);
+        let line = self.constant[line] + self.slope[line] * self.seen(m);
         if self.logs { line.exp() } else { line }
     }
 
@@ -60,10 +107,32 @@ impl Law {
         let mut law = self.clone();
         let mut r2 = vec![f64::NAN; self.constant.len()];
         let mut times = vec![0; self.constant.len()];
-        for z in 0..self.constant.len() {
-            let met: Vec<(f64, f64)> = (first..path.len().saturating_sub(1))
-                .filter(|t| fault!("perceived.states_pooled", true, states[*t] == z))
-                .map(|t| (self.seen(path[t]), self.seen(path[t + 1])))
+        // Periods in which each line holds, or one of its group.
+        let sorted = |number: &dyn Fn(usize) -> usize| -> Vec<Vec<usize>> {
+            let mut out = vec![Vec::new(); self.constant.len()];
+            for t in first..path.len().saturating_sub(1) {
+                let line = self.line(states[t], states[t + 1]);
+                let own = number(line);
+                for z in fault!("perceived.states_pooled", 0..self.constant.len(), own..own + 1) {
+                    out[z].push(t);
+                }
+            }
+            out
+        };
+        let of_line = sorted(&|line| line);
+        let of_groups: Vec<Vec<Vec<usize>>> = self.coarser.iter().map(|g| sorted(&|line| g[line])).collect();
+        let taken = |z: &usize| self.steps == 0 || !self.labels[*z].is_empty();
+        for z in (0..self.constant.len()).filter(taken) {
+            let mut own = &of_line[z];
+            for (groups, of_group) in self.coarser.iter().zip(&of_groups) {
+                if own.len() >= RARELY {
+                    break;
+                }
+                own = &of_group[groups[z]];
+            }
+            let met: Vec<(f64, f64)> = own
+                .iter()
+                .map(|t| (self.seen(path[*t]), self.seen(path[*t + 1])))
                 .collect();
             times[z] = met.len();
             if met.len() < FEWEST {
@@ -78,7 +147,20 @@ impl Law {
                 xy += x * y;
                 yy += y * y;
             }
-            if !(xx > 0.0) {
+            // A moment that does not move has no slope.
+            let still = match self.steps {
+                0 => 0.0,
+                _ => n * (STILL * mean.0.abs().max(1.0)).powi(2),
+            };
+            if !(xx > still) || self.flat {
+                if self.steps > 0 {
+                    (law.slope[z], law.constant[z]) = (0.0, mean.1);
+                    r2[z] = if yy > n * (STILL * mean.1.abs().max(1.0)).powi(2) {
+                        0.0
+                    } else {
+                        1.0
+                    };
+                }
                 continue;
             }
             law.slope[z] = xy / xx;
@@ -90,15 +172,20 @@ impl Law {
 
     /// The largest difference of what two laws forecast at two moments, in logarithms or as a share of the moments' size.
     pub fn apart(&self, other: &Law, at: [f64; 2]) -> f64 {
-        let size = if self.logs {
-            1.0
-        } else {
-            at[0].abs().max(at[1].abs()).max(1e-12)
-        };
+        self.apart_at(other, &vec![at; self.constant.len()])
+    }
+
+    /// The same, `at` having two moments for each line.
+    pub fn apart_at(&self, other: &Law, at: &[[f64; 2]]) -> f64 {
         let mut worst: f64 = 0.0;
-        for z in 0..self.constant.len() {
+        for (z, at) in at.iter().enumerate() {
+            let size = if self.logs {
+                1.0
+            } else {
+                at[0].abs().max(at[1].abs()).max(1e-12)
+            };
             for m in at {
-                let x = self.seen(m);
+                let x = self.seen(*m);
                 let gap = (self.constant[z] - other.constant[z]) + (self.slope[z] - other.slope[z]) * x;
                 worst = if gap.is_finite() {
                     worst.max(gap.abs() / size)
@@ -108,6 +195,26 @@ impl Law {
             }
         }
         worst
+    }
+
+    /// Where the moment is most of the time when a line holds, two values per line: its mean less and plus two standard deviations. `path` and
+    /// `states` have one entry per period. Lines by state are not told apart.
+    pub fn places(&self, path: &[f64], states: &[usize]) -> Vec<[f64; 2]> {
+        let ends = |own: &[f64]| {
+            let (mean, sd) = (statistics::mean(own), statistics::sd(own));
+            [mean - 2.0 * sd, mean + 2.0 * sd]
+        };
+        let all = ends(path);
+        let of = |z: usize| -> [f64; 2] {
+            let own: Vec<f64> = path.iter().zip(states).filter(|p| *p.1 == z).map(|p| *p.0).collect();
+            if own.len() > 1 { ends(&own) } else { all }
+        };
+        if self.steps == 0 {
+            return vec![all; self.constant.len()];
+        }
+        (0..self.steps)
+            .flat_map(|z| std::iter::repeat_n(of(z), self.steps))
+            .collect()
     }
 
     /// Goes `share` of the way to another law.
@@ -144,7 +251,7 @@ pub fn forecast(law: &Law, path: &[f64], states: &[usize], first: usize) -> Fore
     };
     let steps = path.len() - first - 1;
     for t in first..path.len() - 1 {
-        told = law.next(states[t], told);
+        told = law.next((states[t], states[t + 1]), told);
         let gap = (law.seen(told) - law.seen(path[t + 1])).abs() / size;
         // What is not a number is no small error.
         let gap = if gap.is_nan() { f64::INFINITY } else { gap };
@@ -167,6 +274,10 @@ pub struct Perceived {
     pub r2: Vec<Vec<f64>>,
     /// Mean and standard deviation of each moment along the path.
     pub moments: Vec<(f64, f64)>,
+    /// Of a price that clears: each aggregate state with the mean and the standard deviation of the price in it and its share of periods. Empty for
+    /// means.
+    #[serde(default)]
+    pub prices: Vec<(String, f64, f64, f64)>,
     /// How the law forecasts the path to which it was fitted, one per moment.
     pub fitted: Vec<Forecast>,
     /// Rounds that were taken.
@@ -199,7 +310,7 @@ mod tests {
         let states: Vec<usize> = (0..n).map(|t| usize::from(t % 7 > 3)).collect();
         let mut path = vec![2.0];
         for t in 0..n - 1 {
-            path.push(law.next(states[t], path[t]));
+            path.push(law.next((states[t], states[t + 1]), path[t]));
         }
         (path, states)
     }
@@ -220,7 +331,7 @@ mod tests {
         let (path, states) = path(&law, 400);
         let mut off = law.clone();
         off.slope[0] += 0.01;
-        let one = (off.next(0, path[50]).ln() - law.next(0, path[50]).ln()).abs();
+        let one = (off.next((0, 0), path[50]).ln() - law.next((0, 0), path[50]).ln()).abs();
         let many = forecast(&off, &path, &states, 10);
         assert!(many.largest > 3.0 * one && many.mean <= many.largest, "{one} {many:?}");
     }

@@ -3,8 +3,10 @@
 //! A mean with a law is a state of this model, a mean that the aggregate chain determines a table of that chain (`moments.rs` says which is
 //! which), so that the problem of one, its certificate and simulated worlds need no case for it.
 
+use super::history::{coarser, lengthened};
 use super::law::Law;
 use super::moments::{Refusal, aggregate, continuum, links, plain, sorted};
+use super::price::{Open, opened};
 use crate::chance::Process;
 use crate::check::model::{Model, Named, SetInfo, State};
 use crate::diag::Span;
@@ -18,6 +20,8 @@ use crate::solve::problem::JointChain;
 /// Largest difference between the share of members in a state of their own chain and what the aggregate state says it is, that counts as
 /// rounding: published matrices have five digits.
 const ROUNDING: f64 = 1e-4;
+/// Most aggregate states of a law by history.
+const HISTORIES: f64 = 256.0;
 
 /// A mean over the members that needs a law.
 #[derive(Clone, Debug)]
@@ -32,8 +36,10 @@ pub struct Moment {
     pub start: f64,
     /// The state of the member's model that carries it.
     pub state: usize,
-    /// What it is the mean of, a node of the member's model.
+    /// What it is the mean of, a node of the member's model; of a price, what each leaves over (demand less supply), whose mean is 0.
     pub of: NodeId,
+    /// Where it may lie, if it is a price that clears a market in each period; `None` for a mean.
+    pub price: Option<(f64, f64)>,
 }
 
 /// A mean over the members that the aggregate chain determines.
@@ -66,6 +72,8 @@ pub struct Member {
     laws: Vec<[NodeId; 2]>,
     /// The aggregate shocks, numbers of the model's shocks; the last fastest in aggregate states.
     pub aggregate: Vec<usize>,
+    /// Groups of steps of the aggregate state, as [`Law::coarser`] has them.
+    pub coarser: Vec<Vec<usize>>,
 }
 
 impl Member {
@@ -76,7 +84,27 @@ impl Member {
     pub fn of(model: &Model, agents: &[usize]) -> Result<Member, Refusal> {
         let (agent, axis) = continuum(model, agents)?;
         let who = &model.agents[agent];
-        plain(model, agent, axis)?;
+        let price = plain(model, agent, axis)?;
+        let length = model.solve_settings().and_then(|s| s.get("law.history")?.number());
+        let length = length.map_or(1, |x| x as usize);
+        if length > 1 && price.is_none() {
+            return Err(Refusal::new("`law.history` is for the law of a price that clears"));
+        }
+        let shared = aggregate(model)?;
+        let states: f64 = shared
+            .iter()
+            .map(|s| (links(model, *s) as f64).powi(length as i32))
+            .product();
+        if states > HISTORIES {
+            return Err(Refusal::new(format!(
+                "the aggregate shocks have {states} histories of {length} periods, and it is for {HISTORIES}: a smaller `law.history`"
+            )));
+        }
+        let coarser = coarser(model, &shared, length);
+        let longer = (length > 1).then(|| lengthened(model, &shared, length));
+        let model = longer.as_ref().unwrap_or(model);
+        let open = price.map(|p| opened(model, (agent, axis), p)).transpose()?;
+        let model = open.as_ref().map_or(model, |o| &o.model);
         let aggregate = aggregate(model)?;
         let own: Vec<usize> = (0..model.states.len())
             .filter(|s| model.states[*s].owner == Some(agent))
@@ -98,8 +126,23 @@ impl Member {
                 Refusal::new(format!("`{}` is a state of the economy with a law of its own", s.name)).at(s.span),
             );
         }
-        let (carried, known) = sorted(model, axis, who.span)?;
-        Ok(build(model, (agent, axis, *state), aggregate, &carried, &known))
+        let next = model.graph.inputs_below([model.states[*state].next]);
+        let later = |i: &InputId| matches!(model.graph.inputs[i.0 as usize].kind, InputKind::ShockNext(_));
+        if open.is_some() && next.iter().any(later) {
+            return Err(
+                Refusal::new("what a member has next depends on the next value of a shock")
+                    .at(model.states[*state].span),
+            );
+        }
+        let (carried, known) = sorted(model, axis, who.span, open.is_some())?;
+        let carries = Carries {
+            mean: carried.first().copied(),
+            open: open.as_ref(),
+        };
+        Ok(Member {
+            coarser,
+            ..build(model, (agent, axis, *state), aggregate, &carries, &known)
+        })
     }
 
     /// Where something must hold that bounds of actions do not say, if anything must.
@@ -236,6 +279,64 @@ impl Member {
         Ok(())
     }
 
+    /// States where a price stands when lives begin.
+    pub fn set_first_price(&mut self, x: f64) {
+        for moment in self.moments.iter_mut().filter(|m| m.price.is_some()) {
+            moment.start = x;
+            if let Some(start) = self.model.states[moment.state].start {
+                self.model.graph.nodes[start.0 as usize].op = Op::Const(x);
+                self.model.graph.nodes[start.0 as usize].domain = Interval::point(x);
+            }
+        }
+    }
+
+    /// What each member leaves over of the market whose price is forecast, at `prices`: `[joint state][price]`, each as constant, weight of the
+    /// member's state and weight of its action.
+    ///
+    /// # Errors
+    /// Where it is not linear in both.
+    pub fn left_over(&self, prices: &[f64], chain: &JointChain) -> Result<Vec<Vec<[f64; 3]>>, Refusal> {
+        let moment = &self.moments[0];
+        let passed = crate::graph::passes::dead(&self.model.graph, &[moment.of]);
+        let (g, node) = (&passed.graph, passed.map[moment.of.0 as usize].unwrap_or(moment.of));
+        let bare = self.inputs_at(chain);
+        let place = |kind: InputKind| g.inputs.iter().position(|i| i.kind == kind);
+        let (state, price) = (
+            place(InputKind::State(self.state)),
+            place(InputKind::State(moment.state)),
+        );
+        let actions = &self.model.agents[self.agent].actions;
+        let action = actions.first().and_then(|a| place(InputKind::Action(*a)));
+        let one = |inputs: &mut Vec<Vec<f64>>, q: f64| -> Result<[f64; 3], Refusal> {
+            let mut at = |x: f64, a: f64| {
+                for (input, value) in [(state, x), (action, a), (price, q)] {
+                    if let Some(i) = input {
+                        inputs[i].fill(value);
+                    }
+                }
+                read(g, inputs, node)
+            };
+            let (zero, by_x, by_a) = (at(0.0, 0.0), at(1.0, 0.0), at(0.0, 1.0));
+            let found = [zero, by_x - zero, by_a - zero];
+            let linear = [(2.0, 3.0), (-0.7, 0.4)].iter().all(|(x, a)| {
+                let should = found[0] + found[1] * x + found[2] * a;
+                (at(*x, *a) - should).abs() <= 1e-9 * (1.0 + should.abs())
+            });
+            if linear {
+                Ok(found)
+            } else {
+                Err(Refusal::new(format!(
+                    "what clears `{}` is not linear in what members have and choose",
+                    moment.name
+                ))
+                .at(moment.span))
+            }
+        };
+        bare.into_iter()
+            .map(|mut inputs| prices.iter().map(|q| one(&mut inputs, *q)).collect())
+            .collect()
+    }
+
     /// What a moment is the mean of, at the nodes `x` of the members' state: `[joint state][node]`.
     pub fn integrand(&self, moment: usize, x: &[f64], chain: &JointChain) -> Vec<Vec<f64>> {
         self.values(self.moments[moment].of, x, chain)
@@ -248,6 +349,19 @@ impl Member {
         if g.nodes[node.0 as usize].op == Op::Input(state) {
             return vec![x.to_vec(); chain.values.len()];
         }
+        let one = |mut inputs: Vec<Vec<f64>>| -> Vec<f64> {
+            let at = |x: &f64| {
+                inputs[state.0 as usize].fill(*x);
+                read(g, &inputs, node)
+            };
+            x.iter().map(at).collect()
+        };
+        self.inputs_at(chain).into_iter().map(one).collect()
+    }
+
+    /// Inputs of the graph in each joint state of a chain, those of states and actions being 0.
+    fn inputs_at(&self, chain: &JointChain) -> Vec<Vec<Vec<f64>>> {
+        let g = &self.model.graph;
         let mut inputs: Vec<Vec<f64>> = g.inputs.iter().map(|i| vec![0.0; g.elements(&i.shape)]).collect();
         for (i, input) in g.inputs.iter().enumerate() {
             if let InputKind::Param(p) = input.kind
@@ -257,7 +371,7 @@ impl Member {
             }
         }
         let links = chain.links().unwrap_or_default();
-        let one = |j: usize| -> Vec<f64> {
+        let one = |j: usize| -> Vec<Vec<f64>> {
             let mut inputs = inputs.clone();
             let at = chain.links_at(&links, j);
             for (s, name) in chain.names.iter().enumerate() {
@@ -270,14 +384,16 @@ impl Member {
                 };
                 inputs[shock.input.0 as usize].fill(carried);
             }
-            let at = |x: &f64| {
-                inputs[state.0 as usize].fill(*x);
-                read(g, &inputs, node)
-            };
-            x.iter().map(at).collect()
+            inputs
         };
         (0..chain.values.len()).map(one).collect()
     }
+}
+
+/// What members forecast: a mean, or the price of a market that was opened.
+struct Carries<'a> {
+    mean: Option<NodeId>,
+    open: Option<&'a Open>,
 }
 
 /// Builds the model of one member.
@@ -285,7 +401,7 @@ fn build(
     model: &Model,
     (agent, axis, state): (usize, AxisId, usize),
     aggregate: Vec<usize>,
-    carried: &[NodeId],
+    carries: &Carries,
     known: &[NodeId],
 ) -> Member {
     let mut out = model.clone();
@@ -323,7 +439,7 @@ fn build(
                 continue;
             }
         };
-        if carried.contains(&id) {
+        if carries.mean == Some(id) {
             let number = out.states.len() + moments.len();
             let carried = carry(&mut out, (name_of(model, id), number), node, of);
             map.push(carried.node);
@@ -360,6 +476,12 @@ fn build(
         laws.push(add_law(&mut out, &carried, (set, states), index));
         all.push(carried.moment);
     }
+    if let Some(open) = carries.open {
+        let carried = priced(open, out.states.len(), &map);
+        let steps = steps(&mut out, (set, states), &aggregate, index);
+        laws.push(add_law(&mut out, &carried, (steps.0, states * states), steps.1));
+        all.push(carried.moment);
+    }
     Member {
         model: out,
         agent,
@@ -368,6 +490,7 @@ fn build(
         known: facts,
         laws,
         aggregate,
+        coarser: Vec::new(),
     }
 }
 
@@ -402,8 +525,71 @@ fn carry(model: &mut Model, (name, number): (String, usize), mean: &Node, of: No
             start: f64::NAN,
             state: number,
             of,
+            price: None,
         },
     }
+}
+
+/// A price as it is carried, state `number`; `map` says where nodes of its model went.
+fn priced(open: &Open, number: usize, map: &[NodeId]) -> Carried {
+    let range = open.model.graph.nodes[open.node.0 as usize].domain;
+    let logs = range.lo > 0.0;
+    let domain = if logs {
+        Interval::open(0.0, f64::INFINITY)
+    } else {
+        Interval::all()
+    };
+    Carried {
+        input: open.input,
+        node: map[open.node.0 as usize],
+        domain,
+        moment: Moment {
+            name: open.price.name.clone(),
+            span: open.price.span,
+            logs,
+            start: 0.5 * (range.lo + range.hi),
+            state: number,
+            of: map[open.excess.0 as usize],
+            price: Some((range.lo, range.hi)),
+        },
+    }
+}
+
+/// An axis of steps from one aggregate state to the next, next states fastest, and the number of the step that is taken, given the axis
+/// and number of aggregate states and the state that holds now.
+fn steps(model: &mut Model, (_, states): (AxisId, usize), aggregate: &[usize], now: NodeId) -> (AxisId, NodeId) {
+    let set = AxisId(model.graph.axes.len() as u32);
+    model.graph.axes.push(Axis {
+        name: "step of the aggregate state".into(),
+        size: states * states,
+        continuum: false,
+        kind: AxisKind::Set,
+    });
+    model.sets.push(SetInfo::default());
+    let mut later: Option<NodeId> = None;
+    for s in aggregate {
+        let (input, span, many) = (model.shocks[*s].next, model.shocks[*s].span, links(model, *s));
+        let g = &mut model.graph;
+        let own = plain_node(g, Op::Input(input), Vec::new(), span);
+        later = Some(match later {
+            None => own,
+            Some(before) => {
+                let many = plain_node(g, Op::Const(many as f64), Vec::new(), span);
+                let scaled = plain_node(g, Op::Binary(Binary::Mul, before, many), Vec::new(), span);
+                plain_node(g, Op::Binary(Binary::Add, scaled, own), Vec::new(), span)
+            }
+        });
+    }
+    let g = &mut model.graph;
+    let span = Span::default();
+    let many = plain_node(g, Op::Const(states as f64), Vec::new(), span);
+    let mut step = plain_node(g, Op::Binary(Binary::Mul, now, many), Vec::new(), span);
+    if let Some(later) = later {
+        step = plain_node(g, Op::Binary(Binary::Add, step, later), Vec::new(), span);
+        g.nodes[later.0 as usize].phase = Phase::Moved;
+        g.nodes[step.0 as usize].phase = Phase::Moved;
+    }
+    (set, step)
 }
 
 /// Makes a moment a state with a law of motion: a line in it (in its logarithm where that is so) for each of the `states` elements of the
@@ -452,7 +638,11 @@ fn add_law(model: &mut Model, carried: &Carried, (set, states): (AxisId, usize),
         start: Some(start),
         next,
         span,
-        doc: "what all members expect of their mean".into(),
+        doc: if moment.price.is_some() {
+            "what all members expect of the price".into()
+        } else {
+            "what all members expect of their mean".into()
+        },
     });
     named(model, moment, *node);
     tables

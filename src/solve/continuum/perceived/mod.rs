@@ -7,15 +7,22 @@
 //! large shares. The line fits nearly perfectly whether it is right or not, so that a law is judged by how it forecasts by itself
 //! ([`law::forecast`]), in `verify/equilibrium/perceived.rs` and on paths of its own.
 //!
+//! A price that clears a market in each period is forecast by a law, too, and never set by it: it is a state that members see (`price.rs`), and
+//! along the path it is found from what they then demand (`market.rs`). Its law has a line for each step of the aggregate chain, or of its
+//! last states (`history.rs`).
+//!
 //! Early rounds need no long path and no exact policies: paths are short until the law hardly moves, and policies are as exact as the law.
 
 mod budget;
+mod history;
 mod household;
 pub mod law;
+mod market;
 pub mod member;
 pub mod moments;
 mod outcome;
 pub mod path;
+mod price;
 pub mod reply;
 mod rounds;
 mod value;
@@ -45,6 +52,8 @@ pub const BURN_IN: usize = 500;
 pub const NODES: usize = 1000;
 /// Share of the new law.
 pub const DAMPING: f64 = 0.4;
+/// The same of the law of a price, before rounds are mixed.
+pub const PRICE_DAMPING: f64 = 0.25;
 /// Most rounds.
 pub const ROUNDS: usize = 200;
 /// Largest change of what the law forecasts.
@@ -64,10 +73,12 @@ pub(super) struct Asked {
     rounds: usize,
     tolerance: f64,
     seed: u64,
+    /// Whether a price is forecast by the history of the aggregate state alone.
+    by_history: bool,
 }
 
 impl Asked {
-    fn of(model: &Model, seed: u64) -> Asked {
+    fn of(model: &Model, priced: bool, seed: u64) -> Asked {
         let number = |key: &str| model.solve_settings()?.get(key)?.number();
         let whole = |key: &str, default: usize| number(key).map_or(default, |x| x as usize);
         let burn_in = whole("law.burn_in", BURN_IN);
@@ -75,10 +86,14 @@ impl Asked {
             periods: whole("law.periods", PERIODS).max(burn_in + LEAST),
             burn_in,
             nodes: whole("law.nodes", NODES),
-            damping: number("damping").unwrap_or(DAMPING),
+            damping: number("damping").unwrap_or(if priced { PRICE_DAMPING } else { DAMPING }),
             rounds: whole("iterations", ROUNDS),
             tolerance: number("tolerance").unwrap_or(TOLERANCE),
             seed,
+            by_history: matches!(
+                model.solve_settings().and_then(|s| s.get("law.forecast")),
+                Some(crate::check::model::Setting::Word(w)) if w == "history"
+            ),
         }
     }
 }
@@ -92,7 +107,7 @@ impl EquilibriumMethod for PerceivedLaw {
     }
 
     fn about(&self) -> &'static str {
-        "a continuum under aggregate shocks (Krusell and Smith 1998): members forecast their mean by a law of motion that simulations confirm; competitive"
+        "a continuum under aggregate shocks (Krusell and Smith 1998): members forecast their mean, or a price that clears in each period, by a law of motion that simulations confirm; competitive"
     }
 
     fn keys(&self) -> &'static [&'static str] {
@@ -103,6 +118,8 @@ impl EquilibriumMethod for PerceivedLaw {
             "law.periods",
             "law.burn_in",
             "law.nodes",
+            "law.history",
+            "law.forecast",
         ]
     }
 
@@ -116,7 +133,7 @@ impl EquilibriumMethod for PerceivedLaw {
 
     fn solve(&self, economy: &Economy, seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
         let member = member(economy).map_err(|r| vec![refused(r)])?;
-        let asked = Asked::of(economy.model, seed);
+        let asked = Asked::of(economy.model, member.moments[0].price.is_some(), seed);
         let bytes = 40.0 * asked.periods as f64 + 200.0 * asked.nodes as f64;
         crate::limits::fits(
             bytes,

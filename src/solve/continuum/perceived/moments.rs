@@ -50,8 +50,8 @@ pub(super) fn continuum(model: &Model, agents: &[usize]) -> Result<(usize, AxisI
     }
 }
 
-/// Whether periods are of the plain kind.
-pub(super) fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Refusal> {
+/// Whether periods are of the plain kind; the price that clears a market in them, a number of the model's prices, if there is one.
+pub(super) fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<Option<usize>, Refusal> {
     let who = &model.agents[agent];
     if model.stages.len() > 1 {
         return Err(Refusal::new("agents act in stages"));
@@ -62,18 +62,18 @@ pub(super) fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Ref
     if let Some(e) = model.ends.first() {
         return Err(Refusal::new("members end, or the economy does").at(e.span));
     }
-    if let Some(p) = model.prices.iter().find(|p| p.clears) {
+    let clear: Vec<usize> = (0..model.prices.len()).filter(|p| model.prices[*p].clears).collect();
+    if let [_, second, ..] = clear.as_slice() {
         return Err(Refusal::new(format!(
-            "`{}` clears a market inside the period; it is for prices that a rule gives from means of the members' states, `price {} = ..`",
-            p.name,
-            p.name.rsplit('.').next().unwrap_or(&p.name)
+            "{} prices clear inside the period, and it is for one",
+            clear.len()
         ))
-        .at(p.span));
+        .at(model.prices[*second].span));
     }
     if let Some(a) = model
         .actions
         .iter()
-        .find(|a| !matches!(a.space, Space::Interval { .. }) || !a.given.is_empty())
+        .find(|a| !matches!(a.space, Space::Interval { .. }) || a.given.iter().any(|p| !clear.contains(p)))
     {
         return Err(Refusal::new(format!("`{}` is no number between bounds", a.name)).at(a.span));
     }
@@ -88,7 +88,7 @@ pub(super) fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Ref
     if crosses.is_some() {
         return Err(Refusal::new("members meet others one by one").at(who.span));
     }
-    Ok(())
+    Ok(clear.first().copied())
 }
 
 /// The shocks that all members share, all of them chains.
@@ -120,8 +120,14 @@ pub(super) fn links(model: &Model, shock: usize) -> usize {
     }
 }
 
-/// The means that matter: those that need a law, and those that the aggregate chain determines. `span` is where the agent stands.
-pub(super) fn sorted(model: &Model, axis: AxisId, span: Span) -> Result<(Vec<NodeId>, Vec<NodeId>), Refusal> {
+/// The means that matter: those that need a law, and those that the aggregate chain determines. `span` is where the agent stands; `priced`
+/// says that a price is forecast, and no mean.
+pub(super) fn sorted(
+    model: &Model,
+    axis: AxisId,
+    span: Span,
+    priced: bool,
+) -> Result<(Vec<NodeId>, Vec<NodeId>), Refusal> {
     let (means, other) = means(model, axis);
     if let Some((span, what)) = other {
         return Err(Refusal::new(format!("{what} of the members matters, and it is for means")).at(span));
@@ -162,7 +168,13 @@ pub(super) fn sorted(model: &Model, axis: AxisId, span: Span) -> Result<(Vec<Nod
             known.push(*mean);
         }
     }
-    if carried.is_empty() {
+    if priced && !carried.is_empty() {
+        return Err(Refusal::new(
+            "a mean of the members' states matters beside a price that clears, and it carries one of both",
+        )
+        .at(model.graph.nodes[carried[0].0 as usize].span));
+    }
+    if carried.is_empty() && !priced {
         return Err(Refusal::new("no mean of the members' states matters: nothing has to be forecast").at(span));
     }
     if carried.len() > 1 {

@@ -39,7 +39,21 @@ pub(super) fn found(search: &LawSearch, settled: Settled) -> Result<Found, Diagn
     let who = &search.model.agents[member.agent];
     let first = search.asked.burn_in;
     let counted = &seen.moment[first..];
+    let states = &weather.states[first..];
+    let in_state = |(z, label): (usize, String)| {
+        let own: Vec<f64> = (counted.iter().zip(states))
+            .filter(|p| *p.1 == z)
+            .map(|p| *p.0)
+            .collect();
+        let share = own.len() as f64 / counted.len() as f64;
+        (label, statistics::mean(&own), statistics::sd(&own), share)
+    };
+    let labels = match member.moments[0].price {
+        Some(_) => member.labels(),
+        None => Vec::new(),
+    };
     let perceived = Perceived {
+        prices: labels.into_iter().enumerate().map(in_state).collect(),
         shocks: member.shared(),
         determined: member.determined(),
         r2: vec![fit.r2],
@@ -91,7 +105,10 @@ pub(super) fn found(search: &LawSearch, settled: Settled) -> Result<Found, Diagn
         solution,
         others: Vec::new(),
         searches: 1,
-        scope: vec!["from one law: that the moment stays".into()],
+        scope: vec![match member.moments[0].price {
+            Some(_) => "from one law: that the price stays".into(),
+            None => "from one law: that the moment stays".into(),
+        }],
         discretised: problem.discretised.clone(),
         steady_state: Vec::new(),
         perceived: Some(perceived),

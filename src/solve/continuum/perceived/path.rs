@@ -5,6 +5,7 @@
 //! the aggregate states of both periods.
 
 use super::household::{Moments, Policies};
+use super::market::{Cleared, Market};
 use crate::limits;
 
 /// Mass at the highest nodes that is too small to count: it is put one node lower.
@@ -68,6 +69,11 @@ pub(super) struct Seen {
     pub(super) moment: Vec<f64>,
     /// Largest mass at the highest node, from the first period that counts on.
     pub(super) top: f64,
+    /// The highest node with members, from the first period that counts on.
+    pub(super) highest: f64,
+    /// Periods, of those that count, in which no price clears the market, and of the first of them the aggregate state and what is left over
+    /// at the lowest and at the highest price.
+    pub(super) unclear: (usize, Option<(usize, f64, f64)>),
     /// The members in the last period that counts and whose aggregate state is that of the first, if there is one.
     pub(super) again: Option<Vec<Vec<f64>>>,
 }
@@ -129,43 +135,58 @@ impl Crowd {
         .sum()
     }
 
-    /// Goes along the path; what is seen counts from period `first` on. `policies` stand at `nodes` (as long as those of the crowd) and `moments`.
+    /// Goes along the path; what is seen counts from period `first` on. `policies` stand at `nodes` (as long as those of the crowd) and `moments`:
+    /// those of the `market`, if there is one whose price clears in each period.
     pub(super) fn walk(
         &mut self,
         (policies, nodes, moments): (&Policies, &[f64], &Moments),
+        market: Option<&Market>,
         weather: &Weather,
         first: usize,
     ) -> Seen {
         let fine = self.spread(policies, nodes, moments.nodes.len());
         let n = self.nodes.len();
         let mut moment = Vec::with_capacity(weather.states.len());
-        let mut top: f64 = 0.0;
+        let (mut top, mut highest): (f64, f64) = (0.0, self.nodes[0]);
         let back = weather
             .states
             .iter()
             .rposition(|z| *z == weather.states[0])
             .filter(|t| *t > first);
         let mut again = None;
+        let (mut near, mut unclear) = (vec![moments.nodes.len() / 2; self.joint.len()], (0, None));
         let mut moved = self.mass.clone();
         let (mut next, mut late) = (vec![0.0; n], vec![vec![0.0; n]; self.mass.len()]);
         for (t, z) in weather.states.iter().enumerate() {
             if t % 64 == 0 {
                 limits::poll();
             }
-            let now = self.moment(*z);
+            let (now, b) = match market {
+                None => {
+                    let now = self.moment(*z);
+                    (now, moments.between(now))
+                }
+                Some(market) => {
+                    let found = self.clear(market, &fine, *z, near[*z]);
+                    near[*z] = found.at.first;
+                    if let Some((low, high)) = found.left.filter(|_| t >= first) {
+                        unclear.0 += 1;
+                        unclear.1 = unclear.1.or(Some((*z, low, high)));
+                    }
+                    (found.price, found.at)
+                }
+            };
             moment.push(now);
             if back == Some(t) {
                 again = Some(self.mass.clone());
             }
             let Some(to) = weather.states.get(t + 1) else { break };
-            let b = moments.between(now);
             let mut high = 0;
             for (e, (mass, moved)) in self.mass.iter().zip(&mut moved).enumerate() {
-                let many = (moments.nodes.len() - b.first).min(4);
                 let at = (self.joint[*z][e] * moments.nodes.len() + b.first) * n;
                 let used = self.top + 1;
                 next[..used].fill(0.0);
-                for (w, own) in b.weight.iter().zip(fine[at..at + many * n].chunks_exact(n)) {
+                for (w, own) in b.weight.iter().zip(fine[at..at + b.many * n].chunks_exact(n)) {
                     next[..used].iter_mut().zip(own).for_each(|(o, x)| *o += w * x);
                 }
                 high = high.max(self.share_out(&mass[..used], &next[..used], moved));
@@ -190,9 +211,37 @@ impl Crowd {
             self.lower();
             if t >= first {
                 top = top.max(self.mass.iter().map(|m| m[n - 1]).sum());
+                highest = highest.max(self.nodes[self.top]);
             }
         }
-        Seen { moment, top, again }
+        Seen {
+            moment,
+            top,
+            highest,
+            unclear,
+            again,
+        }
+    }
+
+    /// The price that clears in aggregate state `z`; `fine` has next states at its nodes, `[joint state][price][node]`.
+    fn clear(&self, market: &Market, fine: &[f64], z: usize, near: usize) -> Cleared {
+        let (used, n, many) = (self.top + 1, self.nodes.len(), market.prices.nodes.len());
+        let own: Vec<(f64, f64)> = (self.mass.iter())
+            .map(|mass| {
+                let sum = mass[..used].iter().zip(&self.nodes);
+                sum.fold((0.0, 0.0), |s, (m, x)| (s.0 + m, s.1 + m * x))
+            })
+            .collect();
+        market.clear(near, |k| {
+            let each = self.mass.iter().zip(&own).zip(&self.joint[z]);
+            each.map(|((mass, (all, mean)), joint)| {
+                let at = (joint * many + k) * n;
+                let next: f64 = mass[..used].iter().zip(&fine[at..at + used]).map(|(m, x)| m * x).sum();
+                let [a, b, c] = market.left(*joint, k);
+                a * all + b * mean + c * next
+            })
+            .sum()
+        })
     }
 
     /// Puts the mass of each node on the two around its next state; the highest node that is reached.

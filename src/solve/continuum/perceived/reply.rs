@@ -45,8 +45,9 @@ pub fn reply(member: &Member, law: &Law, at: &Solution, finer: bool) -> Result<S
     let split = member.split(&problem.spec().chain).ok_or_else(bad)?;
     let nodes = |axis: usize| super::rounds::nodes_of(&problem, axis);
     let moments = Moments::new(&nodes(places.moment), law.logs);
-    let mut household =
-        Household::new(&problem, places, moments, split.iter().map(|s| s.0).collect()).map_err(|_| bad())?;
+    let priced = member.moments[0].price.is_some();
+    let aggregate = split.iter().map(|s| s.0).collect();
+    let mut household = Household::new(&problem, places, moments, aggregate, priced).map_err(|_| bad())?;
     let links = at.chain.links().unwrap_or_default();
     let shocks: Vec<Vec<f64>> = (0..at.shocks())
         .map(|j| {

@@ -2,21 +2,20 @@
 
 use super::budget::Places;
 use super::household::{Household, Moments};
-use super::law::{Fit, Law};
+use super::law::{Fit, Law, RARELY};
+use super::market::Market;
 use super::member::{self, Member};
 use super::moments::Refusal;
 use super::path::{Crowd, Seen, Weather};
 use super::{Asked, MOMENT_NODES, refused};
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::num::anderson::Anderson;
 use crate::num::grid;
 use crate::num::statistics;
 use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Control, Progress, Watch};
-
-/// Fewest periods in a state of the aggregate chain from which its law is believed.
-const RARELY: usize = 20;
 
 /// Periods of early paths, and the change of a law from which on they are whole.
 const SHORT: usize = 1500;
@@ -34,6 +33,17 @@ const MARGIN: f64 = 0.05;
 const SETTLED: f64 = 3e-3;
 /// First upper end of the nodes of the state, where none is known: so many times its first value.
 const HIGH: f64 = 10.0;
+/// Least distance of that first value from the lowest one, a share of the lowest one's size.
+const LEAST_ROOM: f64 = 1e-3;
+/// Upper end of the nodes of the state, where a market clears: so many times as far from the lowest one as members go.
+const ROOM: f64 = 1.5;
+/// Margins of the nodes of a price beyond where it goes: shares of how far it goes, and of the price.
+const PRICE_MARGIN: (f64, f64) = (0.75, 2e-4);
+/// Rounds of which the law of a price is a mixture, and the least unit of its price.
+const MIXED: usize = 6;
+const LEAST_UNIT: f64 = 1e-4;
+/// Rounds with periods that no price clears after which the search ends.
+const UNCLEAR: usize = 8;
 /// How often nodes of the moment or of the state are laid wider.
 const WIDENINGS: usize = 12;
 /// Mass at the highest node above which nodes of the state are laid wider.
@@ -65,6 +75,11 @@ pub(super) struct LawSearch<'m> {
     carried: Option<Carried>,
     /// The change of the law of each round, a share of the moment.
     pub(super) history: Vec<f64>,
+    /// The last rounds one after the other in which periods had no price that clears.
+    unclear: usize,
+    /// The last laws of a price, and what counts as a unit of them: the usual price as the law knows it, and its standard deviation.
+    mixing: Anderson,
+    unit: Option<(f64, f64)>,
 }
 
 /// Policies and members on the nodes of before.
@@ -90,14 +105,27 @@ pub(super) struct Settled<'a> {
 impl<'m> LawSearch<'m> {
     pub(super) fn new(model: &'m Model, member: Member, asked: Asked) -> LawSearch<'m> {
         let moment = &member.moments[0];
-        let law = Law::stays(&moment.name, moment.logs, member.labels());
+        let law = match moment.price {
+            None => Law::stays(&moment.name, moment.logs, member.labels()),
+            Some(_) => Law {
+                flat: asked.by_history,
+                coarser: member.coarser.clone(),
+                ..Law::price_stays(&moment.name, moment.logs, &member.labels())
+            },
+        };
         let start = moment.start;
         let size = start.abs().max(1e-3);
         let open = !member.model.states[member.state].domain.hi.is_finite();
-        let top = (open && member.first() > 0.0 && !said_ends(&member)).then(|| HIGH * member.first());
-        let range = match moment.logs {
-            true => (WIDE.0 * size, WIDE.1 * size),
-            false => (start - (1.0 - WIDE.0) * size, start + (WIDE.1 - 1.0) * size),
+        let mut top = (open && member.first() > 0.0 && !said_ends(&member)).then(|| HIGH * member.first());
+        if open && moment.price.is_some() && !said_ends(&member) {
+            // Beside a market that clears first values lie anywhere above the lowest one.
+            let low = member.model.states[member.state].domain.lo;
+            top = Some(low + HIGH * (member.first() - low).max(LEAST_ROOM * (1.0 + low.abs())));
+        }
+        let range = match (moment.price, moment.logs) {
+            (Some(range), _) => range,
+            (None, true) => (WIDE.0 * size, WIDE.1 * size),
+            (None, false) => (start - (1.0 - WIDE.0) * size, start + (WIDE.1 - 1.0) * size),
         };
         let around = said_grid(&member.model, &moment.name);
         LawSearch {
@@ -112,6 +140,9 @@ impl<'m> LawSearch<'m> {
             around,
             carried: None,
             history: Vec::new(),
+            unclear: 0,
+            mixing: Anderson::new(MIXED),
+            unit: None,
         }
     }
 
@@ -191,6 +222,11 @@ impl<'m> LawSearch<'m> {
         let split = self.member.split(&spec.chain).unwrap_or_default();
         let states = self.member.states();
         let (aggregate, own) = member::chances(&spec.chain, &split, states);
+        let steps = self.law.steps;
+        let never = |line: usize| steps > 0 && aggregate[line / steps][line % steps] == 0.0;
+        // Steps that are never taken have no name.
+        let lines = self.law.labels.iter_mut().enumerate();
+        lines.filter(|(line, _)| never(*line)).for_each(|(_, l)| l.clear());
         let shares = member::shares(&spec.chain, &split, states);
         let weather = Weather::drawn(&aggregate, self.asked.periods, self.asked.seed);
         let nodes = Moments::new(&nodes_of(problem, places.moment), self.member.moments[0].logs);
@@ -202,12 +238,18 @@ impl<'m> LawSearch<'m> {
             })
             .hint("say it as a bound of the action, `action c in (0, cash]`; any model can be simulated and trained"));
         }
-        let household = Household::new(problem, places, nodes, of_joint);
+        let priced = self.member.moments[0].price.is_some();
+        let household = Household::new(problem, places, nodes, of_joint, priced);
         let mut household = household.map_err(|why| self.other_form(why))?;
+        let market = priced.then(|| Market::new(problem, places, &self.member, &household.moments));
+        let market = market.transpose().map_err(refused)?;
         let ends = (household.nodes[0], household.nodes[household.nodes.len() - 1]);
         let fine = grid::double_log(ends.0, ends.1, self.asked.nodes)
             .map_err(|e| Diagnostic::error("E0408", format!("the nodes of the distribution: {e}")))?;
-        let of = self.member.integrand(0, &fine, &spec.chain);
+        let of = match priced {
+            true => Vec::new(),
+            false => self.member.integrand(0, &fine, &spec.chain),
+        };
         let start = (self.member.first(), shares[weather.states[0]].as_slice());
         let mut crowd = Crowd::new(fine, &split, own, of, start);
         if let Some(before) = self.carried.take() {
@@ -218,6 +260,8 @@ impl<'m> LawSearch<'m> {
             }
         }
         let burn_in = self.asked.burn_in;
+        let mut was_whole = false;
+        self.mixing.forget();
         loop {
             let report = Progress {
                 iteration: self.history.len(),
@@ -238,18 +282,33 @@ impl<'m> LawSearch<'m> {
             }
             let short = SHORT.max(burn_in + super::LEAST).min(self.asked.periods);
             let walked = weather.first(if whole { self.asked.periods } else { short });
-            let policies = household.policies();
+            let (policies, moments) = match &market {
+                None => (household.policies(), &household.moments),
+                Some(m) => (m.policies(&household), &m.prices),
+            };
             let mut walking = crowd.clone();
-            let seen = walking.walk((&policies, &household.nodes, &household.moments), &walked, burn_in);
+            let seen = walking.walk(
+                (&policies, &household.nodes, moments),
+                market.as_ref(),
+                &walked,
+                burn_in,
+            );
             let fit = self.law.fitted(&seen.moment, &walked.states, burn_in);
             let counted = &seen.moment[burn_in..];
             let (mean, sd) = (statistics::mean(counted), statistics::sd(counted));
             if !(mean.is_finite() && sd.is_finite()) {
                 return Err(self.lost("the members' mean is not a number"));
             }
-            // Most of the time the moment is between these two.
-            self.moved = self.law.apart(&fit.law, [mean - 2.0 * sd, mean + 2.0 * sd]);
+            // Most of the time the moment is between two values.
+            let most = self.law.places(counted, &walked.states[burn_in..]);
+            self.moved = self.law.apart_at(&fit.law, &most);
             self.history.push(self.moved);
+            self.unclear = if seen.unclear.0 > 0 { self.unclear + 1 } else { 0 };
+            if let (times, Some(first)) = seen.unclear
+                && self.unclear >= UNCLEAR
+            {
+                return Err(self.never_clears(times, walked.states.len() - burn_in, first));
+            }
             if self.moved < NEAR && self.wider(problem, places, &seen, burn_in)? {
                 self.carried = Some(Carried {
                     nodes: household.nodes,
@@ -259,11 +318,13 @@ impl<'m> LawSearch<'m> {
                 });
                 return Ok(None);
             }
-            let settled = self.moved <= self.asked.tolerance && whole && self.around;
-            if let Some(z) = fit.met.iter().position(|n| settled && *n < RARELY) {
+            let settled = self.moved <= self.asked.tolerance && whole && self.around && self.unclear == 0;
+            let rare = |line: &usize| settled && fit.met[*line] < RARELY && !never(*line);
+            if let Some(z) = (0..fit.met.len()).find(rare) {
                 return Err(self.unmet(z, fit.met[z]));
             }
-            if fault!("perceived.loop_cut", self.history.len() == 4, settled) {
+            let held = fault!("perceived.price_held", self.history.len() == 4, settled);
+            if fault!("perceived.loop_cut", self.history.len() == 4, held) {
                 household.solve(&self.law, EXACT.0, LAST_SWEEPS);
                 return Ok(Some(Settled {
                     problem,
@@ -282,13 +343,94 @@ impl<'m> LawSearch<'m> {
             if let Some(mass) = &seen.again {
                 crowd.stand(mass);
             }
-            self.law.towards(&fit.law, self.asked.damping);
+            if priced {
+                // Another path, another question.
+                if whole != was_whole {
+                    self.mixing.forget();
+                    was_whole = whole;
+                }
+                self.law = self.mixed(&fit, mean, sd);
+            } else {
+                self.law.towards(&fit.law, self.asked.damping);
+            }
         }
+    }
+
+    /// The next law of a price, `mean` being the price and `sd` its standard deviation: a mixture of the last rounds whose changes cancel best
+    /// (Anderson), since a price that is expected to be high for long is low today by several times as much, and no share of the new law is
+    /// safe by itself.
+    fn mixed(&mut self, fit: &Fit, mean: f64, sd: f64) -> Law {
+        let unit = (self.law.seen(mean), (sd / mean.abs()).max(LEAST_UNIT));
+        let unit = *self.unit.get_or_insert(unit);
+        // Lines that are met often count.
+        let all: usize = fit.met.iter().sum();
+        let weight = |n: &usize| [(*n as f64 / all.max(1) as f64).sqrt(); 2];
+        let weights: Vec<f64> = fit.met.iter().flat_map(weight).collect();
+        // What a line says at the usual price, and by how much more a unit further on.
+        let flat = |law: &Law| -> Vec<f64> {
+            let lines = law.constant.iter().zip(&law.slope);
+            lines.flat_map(|(c, s)| [c + s * unit.0, s * unit.1]).collect()
+        };
+        let (now, fitted) = (flat(&self.law), flat(&fit.law));
+        let image: Vec<f64> = (now.iter().zip(&fitted))
+            .map(|(x, y)| x + self.asked.damping * (y - x))
+            .collect();
+        let next = self.mixing.next(&now, &image, &weights);
+        // No further than twice the way to the law that fits.
+        let far = |to: &[f64]| to.iter().zip(&now).fold(0.0, |w: f64, (y, x)| w.max((y - x).abs()));
+        let share = (2.0 * far(&fitted) / far(&next).max(1e-300)).min(1.0);
+        let mut law = self.law.clone();
+        for (line, (x, y)) in now.chunks_exact(2).zip(next.chunks_exact(2)).enumerate() {
+            let at = x[0] + share * (y[0] - x[0]);
+            law.slope[line] = (x[1] + share * (y[1] - x[1])) / unit.1;
+            law.constant[line] = at - law.slope[line] * unit.0;
+        }
+        law
+    }
+
+    /// A market that no price of its range clears in some periods: how many of how many, and of the first the aggregate state and what is left
+    /// over at both ends.
+    fn never_clears(&self, times: usize, of: usize, (z, low, high): (usize, f64, f64)) -> Diagnostic {
+        let moment = &self.member.moments[0];
+        let (from, to) = moment.price.unwrap_or((f64::NAN, f64::NAN));
+        let short = moment.name.rsplit('.').next().unwrap_or(&moment.name);
+        let (shocks, state) = (self.member.shared().join(", "), self.member.labels().swap_remove(z));
+        let (word, wider) = match low > 0.0 {
+            true => ("demand is larger than supply at all of them", (from, to + (to - from))),
+            false => ("supply is larger than demand at all of them", (from - (to - from), to)),
+        };
+        Diagnostic::error(
+            "E0843",
+            format!("no price between {from} and {to} clears the market of `{}`", moment.name),
+        )
+        .at(moment.span, word)
+        .note(format!(
+            "in {times} of {of} periods; where {shocks} = {state}, demand less supply is {low:.3e} at {from} and {high:.3e} at {to}"
+        ))
+        .hint(format!(
+            "let it go further, `price {short} in [{}, {}]`; where it never clears, nobody is left to take the other side",
+            shorter(wider.0),
+            shorter(wider.1)
+        ))
     }
 
     /// A state of the aggregate chain that the path meets too rarely for a law of its own.
     fn unmet(&self, z: usize, times: usize) -> Diagnostic {
         let shocks = self.member.shared().join(", ");
+        if self.law.steps > 0 {
+            return Diagnostic::error(
+                "E0991",
+                "no law of motion was found: a step of the aggregate chain is hardly ever met",
+            )
+            .note(format!(
+                "{} of {shocks} is met in {times} of the periods counted; a line of its own takes {RARELY}",
+                self.law.labels[z]
+            ))
+            .hint(format!(
+                "a longer path, `solve {{ law.periods = {} }}`",
+                10 * self.asked.periods
+            ));
+        }
         Diagnostic::error(
             "E0991",
             "no law of motion was found: a state of the aggregate chain is hardly ever met",
@@ -314,12 +456,22 @@ impl<'m> LawSearch<'m> {
                     (r.0.min(*m), r.1.max(*m))
                 })
         };
-        let all = bounds(&seen.moment);
+        // Members begin anywhere, and a price that clears at once goes where it usually is as soon as they have spread.
+        let price = self.member.moments[0].price;
+        let all = bounds(match price {
+            Some(_) => &seen.moment[burn_in..],
+            None => &seen.moment,
+        });
         let nodes = nodes_of(problem, places.moment);
         let ends = (nodes[0], nodes[nodes.len() - 1]);
         let free = !said_grid(&self.member.model, &self.member.moments[0].name);
         let logs = self.member.moments[0].logs;
         let beyond = |(lo, hi): (f64, f64)| match logs {
+            _ if price.is_some() => {
+                let by = PRICE_MARGIN.0 * (hi - lo) + PRICE_MARGIN.1 * hi.abs().max(lo.abs());
+                let (low, high) = price.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+                ((lo - by).max(low), (hi + by).min(high))
+            }
             true => (lo * (1.0 - MARGIN), hi * (1.0 + MARGIN)),
             // A mean that keeps its sign is not looked at beyond zero, where prices need not be numbers.
             false => {
@@ -328,7 +480,8 @@ impl<'m> LawSearch<'m> {
                 (below, if hi < 0.0 { (hi + by).min(0.5 * hi) } else { hi + by })
             }
         };
-        if free && (all.0 <= ends.0 || all.1 >= ends.1) && self.widenings < WIDENINGS {
+        let whole = price.is_some_and(|p| ends.0 <= p.0 && ends.1 >= p.1);
+        if free && !whole && (all.0 <= ends.0 || all.1 >= ends.1) && self.widenings < WIDENINGS {
             let wide = beyond(all);
             self.range = (wide.0.min(ends.0), wide.1.max(ends.1));
             self.widenings += 1;
@@ -338,6 +491,9 @@ impl<'m> LawSearch<'m> {
             .open_ends
             .iter()
             .any(|(s, _, upper)| *s == places.state && *upper);
+        if seen.unclear.0 > 0 {
+            return Ok(false);
+        }
         if (seen.top > MANY || seen.top > TOP && self.moved < SETTLED) && open && self.widenings < WIDENINGS {
             let nodes = nodes_of(problem, places.state);
             self.top = Some(nodes[0] + 2.0 * (nodes[nodes.len() - 1] - nodes[0]));
@@ -347,11 +503,21 @@ impl<'m> LawSearch<'m> {
         if seen.top > PILED && self.moved < SETTLED {
             return Err(self.piled(seen.top, problem, places));
         }
-        if !self.around && self.moved < SETTLED {
+        let near = if price.is_some() { WHOLE } else { SETTLED };
+        if !self.around && self.moved < near {
             let usual = beyond(bounds(&seen.moment[burn_in..]));
-            // Lives that judge the solution begin where the file says.
+            // Lives that judge the solution begin where the file says; with a price, where that usually is.
             let start = beyond((self.member.moments[0].start, self.member.moments[0].start));
-            self.range = (usual.0.min(start.0), usual.1.max(start.1));
+            self.range = match price {
+                Some(_) => usual,
+                None => (usual.0.min(start.0), usual.1.max(start.1)),
+            };
+            if price.is_some() && open && self.top.is_some() {
+                // Members who trade with one another stand where little is known beforehand.
+                let nodes = nodes_of(problem, places.state);
+                let (low, high) = (nodes[0], nodes[nodes.len() - 1]);
+                self.top = Some((low + ROOM * (seen.highest - low)).min(high));
+            }
             self.around = true;
             return Ok(true);
         }
@@ -395,6 +561,14 @@ impl<'m> LawSearch<'m> {
                 nodes.len()
             ))
     }
+}
+
+/// A number in few digits.
+fn shorter(x: f64) -> String {
+    format!("{:.6}", x)
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_string()
 }
 
 /// Whether the file says where the grid of the members' state ends.

@@ -38,13 +38,8 @@ impl Household<'_> {
     pub(super) fn value(&self, law: &Law, reward: &[f64]) -> Valued {
         let (nm, n, shocks) = (self.moments.nodes.len(), self.nodes.len(), self.shocks());
         let discount = self.discount();
-        let states = law.constant.len();
-        let between: Vec<Between> = (0..nm * states)
-            .map(|i| {
-                self.moments
-                    .between(law.next(i % states, self.moments.nodes[i / states]))
-            })
-            .collect();
+        let states = law.states();
+        let ahead_of = self.ahead(law);
         let next = self.policies().next;
         let slopes = self.slopes();
         let places: Vec<Next> = next.iter().map(|x| self.place(*x)).collect();
@@ -53,12 +48,8 @@ impl Household<'_> {
         let mut ahead = vec![0.0; n];
         for m in 0..nm {
             for joint in 0..shocks {
-                self.expected(
-                    &slopes,
-                    joint,
-                    between[m * states + self.aggregate_of(joint)],
-                    &mut ahead,
-                );
+                let from = (m * states + self.aggregate_of(joint)) * states;
+                self.expected(&slopes, joint, &ahead_of[from..from + states], &mut ahead);
                 let at = (joint * nm + m) * n;
                 for k in 0..n {
                     let i = places[at + k].cell as usize;
@@ -78,12 +69,8 @@ impl Household<'_> {
             limits::poll();
             for m in 0..nm {
                 for joint in 0..shocks {
-                    self.expected(
-                        &value,
-                        joint,
-                        between[m * states + self.aggregate_of(joint)],
-                        &mut ahead,
-                    );
+                    let from = (m * states + self.aggregate_of(joint)) * states;
+                    self.expected(&value, joint, &ahead_of[from..from + states], &mut ahead);
                     let at = (joint * nm + m) * n;
                     for k in at..at + n {
                         let p = &places[k];
@@ -128,18 +115,19 @@ impl Household<'_> {
         }
     }
 
-    /// What is expected of a function of the next period, `[joint state][moment][state]`, at all nodes of the state.
-    fn expected(&self, of: &[f64], joint: usize, b: Between, out: &mut [f64]) {
+    /// What is expected of a function of the next period, `[joint state][moment][state]`, at all nodes of the state; `to` has a place for
+    /// each next aggregate state.
+    fn expected(&self, of: &[f64], joint: usize, to: &[Between], out: &mut [f64]) {
         let (nm, n) = (self.moments.nodes.len(), self.nodes.len());
         out.fill(0.0);
-        let many = (nm - b.first).min(4);
         for (later, p) in self.problem().spec().chain.transition[joint]
             .iter()
             .enumerate()
             .filter(|(_, p)| **p > 0.0)
         {
+            let b = to[self.aggregate_of(later)];
             let at = (later * nm + b.first) * n;
-            for (w, own) in b.weight.iter().zip(of[at..at + many * n].chunks_exact(n)) {
+            for (w, own) in b.weight.iter().zip(of[at..at + b.many * n].chunks_exact(n)) {
                 let w = w * p;
                 out.iter_mut().zip(own).for_each(|(o, v)| *o += w * v);
             }

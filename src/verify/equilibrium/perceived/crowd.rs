@@ -15,6 +15,10 @@ use std::sync::Arc;
 /// Nodes of the members' state and of the moment.
 const NODES: usize = 701;
 const MOMENTS: usize = 33;
+/// The same of a price that clears.
+const PRICES: usize = 49;
+/// Every so many periods members are kept as they stand.
+const EVERY: usize = 100;
 /// Worlds that are evaluated side by side.
 const LANES: usize = 2048;
 /// The stream of random numbers of the judge's paths.
@@ -27,21 +31,24 @@ pub(super) struct Crowd {
     moments: (f64, f64),
     /// Next states, `[joint state][moment][node]`.
     next: Vec<Vec<Vec<f64>>>,
-    /// What the moment is the mean of, `[joint state][node]`.
+    /// What the moment is the mean of, `[joint state][node]`; of a price that clears, what is left over at it, `[joint state][moment][node]`
+    /// in one row.
     of: Vec<Vec<f64>>,
+    /// Whether the moment is a price that clears.
+    priced: bool,
     pub(super) chain: Chain,
 }
 
 /// Joint states of the shocks, as the model declares them.
 pub(super) struct Chain {
     /// Links of each shock of the solution in each joint state.
-    links: Vec<Vec<usize>>,
+    pub(super) links: Vec<Vec<usize>>,
     /// The aggregate state, and the own state, of each joint state.
     pub(super) split: Vec<(usize, usize)>,
     /// `[joint][joint]`
-    chances: Vec<Vec<f64>>,
+    pub(super) chances: Vec<Vec<f64>>,
     /// `[aggregate][own]`: the joint state.
-    joint: Vec<Vec<usize>>,
+    pub(super) joint: Vec<Vec<usize>>,
     /// The members' own shocks that matter, numbers of the model's shocks; the last fastest in own states.
     pub(super) own: Vec<usize>,
 }
@@ -161,6 +168,10 @@ pub(super) struct Walked {
     pub(super) sd: Vec<f64>,
     /// Largest mass at the highest node.
     pub(super) top: f64,
+    /// Periods in which no price of the nodes clears the market.
+    pub(super) unclear: usize,
+    /// Members in some periods: the period, and `mass[own][node]`.
+    pub(super) stood: Vec<(usize, Vec<Vec<f64>>)>,
 }
 
 impl Crowd {
@@ -181,7 +192,9 @@ impl Crowd {
         let (lo, hi) = ends(own);
         let nodes = grid::exponential(lo, hi, NODES, CURVED).map_err(|_| bad())?;
         let (first, last) = ends(carried);
-        let step = (last - first) / (MOMENTS - 1) as f64;
+        let priced = member.moments[0].price.is_some();
+        let many = if priced { PRICES } else { MOMENTS };
+        let step = (last - first) / (many - 1) as f64;
         let mut worlds = Worlds::new(model, None, LANES, seed, &[])?;
         let mut engine = worlds.engine(vec![model.states[member.state].next, member.moments[0].of])?;
         let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
@@ -198,7 +211,7 @@ impl Crowd {
                     worlds.set_shock(s.shock, s.element, w, *x);
                 }
             }
-            let points: Vec<(f64, f64)> = (0..MOMENTS)
+            let points: Vec<(f64, f64)> = (0..many)
                 .flat_map(|m| nodes.iter().map(move |x| (*x, first + m as f64 * step)))
                 .collect();
             let (mut led, mut means) = (Vec::with_capacity(points.len()), Vec::new());
@@ -219,11 +232,13 @@ impl Crowd {
                 }
                 let mut out = engine.run(&worlds.frame, LANES)?.into_iter();
                 led.extend(out.next().unwrap_or_default().into_iter().take(part.len()));
-                if means.len() < NODES {
+                if means.len() < NODES || priced {
                     means.extend(out.next().unwrap_or_default().into_iter().take(part.len()));
                 }
             }
-            means.truncate(NODES);
+            if !priced {
+                means.truncate(NODES);
+            }
             of.push(means);
             next.push(led.chunks(NODES).map(<[f64]>::to_vec).collect());
         }
@@ -232,8 +247,88 @@ impl Crowd {
             moments: (first, step),
             next,
             of,
+            priced,
             chain,
         })
+    }
+
+    /// Nodes of the members' state.
+    pub(super) fn nodes(&self) -> &[f64] {
+        &self.nodes
+    }
+
+    /// The price that clears, where it stands among the nodes and whether there is one: halving between the ends, then a straight line.
+    fn clear(&self, mass: &[Vec<f64>], z: usize) -> (f64, usize, f64, bool) {
+        let left = |k: usize| -> f64 {
+            let own = mass.iter().zip(&self.chain.joint[z]);
+            own.map(|(mass, j)| {
+                let of = &self.of[*j][k * NODES..(k + 1) * NODES];
+                mass.iter().zip(of).map(|(m, f)| m * f).sum::<f64>()
+            })
+            .sum()
+        };
+        let (mut low, mut high) = (0, PRICES - 1);
+        let (mut below, mut above) = (left(low), left(high));
+        let clears = (below > 0.0) != (above > 0.0) || below == 0.0 || above == 0.0;
+        while clears && high - low > 1 {
+            let middle = (low + high) / 2;
+            let there = left(middle);
+            if (there > 0.0) == (below > 0.0) {
+                (low, below) = (middle, there);
+            } else {
+                (high, above) = (middle, there);
+            }
+        }
+        if !clears {
+            // As close as it comes.
+            low = if above.abs() < below.abs() { PRICES - 2 } else { 0 };
+            let share = if low > 0 { 1.0 } else { 0.0 };
+            return (
+                self.moments.0 + (low as f64 + share) * self.moments.1,
+                low,
+                share,
+                false,
+            );
+        }
+        let share = if below == above { 0.0 } else { below / (below - above) };
+        (self.moments.0 + (low as f64 + share) * self.moments.1, low, share, true)
+    }
+
+    /// Members a period later, where the aggregate state goes from `z` to `to` and the moment stands `share` of the way from node `cell` to
+    /// the next: `mass[own][node]`.
+    fn later(&self, mass: &[Vec<f64>], (z, to): (usize, usize), (cell, share): (usize, f64)) -> Vec<Vec<f64>> {
+        let mut later = vec![vec![0.0; NODES]; mass.len()];
+        for (e, own) in mass.iter().enumerate() {
+            let j = self.chain.joint[z][e];
+            let (below, above) = (&self.next[j][cell], &self.next[j][cell + 1]);
+            let mut moved = vec![0.0; NODES];
+            for (k, m) in own.iter().enumerate().filter(|(_, m)| **m > 1e-16) {
+                self.put(&mut moved, below[k] + share * (above[k] - below[k]), *m);
+            }
+            let row = &self.chain.chances[j];
+            let all: f64 = self.chain.joint[to].iter().map(|k| row[*k]).sum();
+            for (later, k) in later.iter_mut().zip(&self.chain.joint[to]) {
+                let p = row[*k] / all;
+                later.iter_mut().zip(&moved).for_each(|(l, m)| *l += p * m);
+            }
+        }
+        later
+    }
+
+    /// The price now, and the one that clears a period later by next aggregate state (not a number where it is never entered), of members
+    /// `mass[own][node]` in aggregate state `z`.
+    pub(super) fn prices(&self, mass: &[Vec<f64>], z: usize) -> (f64, Vec<f64>) {
+        let (now, cell, share, _) = self.clear(mass, z);
+        let from = &self.chain.chances[self.chain.joint[z][0]];
+        let later = (0..self.chain.joint.len()).map(|to| {
+            let chance: f64 = self.chain.joint[to].iter().map(|k| from[*k]).sum();
+            if chance > 0.0 {
+                self.clear(&self.later(mass, (z, to), (cell, share)), to).0
+            } else {
+                f64::NAN
+            }
+        });
+        (now, later.collect())
     }
 
     /// Everybody at `x`, own states in these shares: `[own][node]`.
@@ -254,45 +349,45 @@ impl Crowd {
         mass[low + 1] += m * up;
     }
 
-    /// Carries members, `mass[own][node]` (shares: they sum to 1), along a path of the aggregate state, one state per period.
-    pub(super) fn walk(&self, mut mass: Vec<Vec<f64>>, path: &[usize]) -> Walked {
+    /// Carries members, `mass[own][node]` (shares: they sum to 1), along a path of the aggregate state, one state per period; what does not clear counts
+    /// from period `first` on.
+    pub(super) fn walk(&self, mut mass: Vec<Vec<f64>>, path: &[usize], first: usize) -> Walked {
         let mut out = Walked {
             moment: Vec::new(),
             sd: Vec::new(),
             top: 0.0,
+            unclear: 0,
+            stood: Vec::new(),
         };
         for (t, z) in path.iter().enumerate() {
             crate::limits::poll();
-            let (mut mean, mut square) = (0.0, 0.0);
-            for (own, j) in mass.iter().zip(&self.chain.joint[*z]) {
-                for (m, f) in own.iter().zip(&self.of[*j]) {
-                    mean += m * f;
-                    square += m * f * f;
+            let (now, cell, share) = match self.priced {
+                true => {
+                    let (price, cell, share, clears) = self.clear(&mass, *z);
+                    out.unclear += usize::from(!clears && t >= first);
+                    (price, cell, share)
                 }
-            }
-            out.moment.push(mean);
-            out.sd.push((square - mean * mean).max(0.0).sqrt());
+                false => {
+                    let (mut mean, mut square) = (0.0, 0.0);
+                    for (own, j) in mass.iter().zip(&self.chain.joint[*z]) {
+                        for (m, f) in own.iter().zip(&self.of[*j]) {
+                            mean += m * f;
+                            square += m * f * f;
+                        }
+                    }
+                    out.sd.push((square - mean * mean).max(0.0).sqrt());
+                    let place = ((mean - self.moments.0) / self.moments.1).clamp(0.0, (MOMENTS - 1) as f64);
+                    let cell = (place as usize).min(MOMENTS - 2);
+                    (mean, cell, place - cell as f64)
+                }
+            };
+            out.moment.push(now);
             out.top = out.top.max(mass.iter().map(|m| m[NODES - 1]).sum());
-            let Some(to) = path.get(t + 1) else { break };
-            let place = ((mean - self.moments.0) / self.moments.1).clamp(0.0, (MOMENTS - 1) as f64);
-            let cell = (place as usize).min(MOMENTS - 2);
-            let share = place - cell as f64;
-            let mut later = vec![vec![0.0; NODES]; mass.len()];
-            for (e, own) in mass.iter().enumerate() {
-                let j = self.chain.joint[*z][e];
-                let (below, above) = (&self.next[j][cell], &self.next[j][cell + 1]);
-                let mut moved = vec![0.0; NODES];
-                for (k, m) in own.iter().enumerate().filter(|(_, m)| **m > 1e-16) {
-                    self.put(&mut moved, below[k] + share * (above[k] - below[k]), *m);
-                }
-                let row = &self.chain.chances[j];
-                let all: f64 = self.chain.joint[*to].iter().map(|k| row[*k]).sum();
-                for (later, k) in later.iter_mut().zip(&self.chain.joint[*to]) {
-                    let p = row[*k] / all;
-                    later.iter_mut().zip(&moved).for_each(|(l, m)| *l += p * m);
-                }
+            if self.priced && t >= first && (t - first) % EVERY == 0 {
+                out.stood.push((t, mass.clone()));
             }
-            mass = later;
+            let Some(to) = path.get(t + 1) else { break };
+            mass = self.later(&mass, (*z, *to), (cell, share));
         }
         out
     }

@@ -100,7 +100,7 @@ pub(super) fn simulated(
         economy.push(numbers);
         actor.forget(&worlds, &outcome);
     }
-    let walked = crowd.walk(mass.unwrap_or_default(), &path);
+    let walked = crowd.walk(mass.unwrap_or_default(), &path, 0);
     let (mut errors, mut share) = (0.0, 0.0);
     for ((own, all), sd) in means.iter().zip(&walked.moment).zip(&walked.sd) {
         let gap = (own - all).abs();

@@ -8,9 +8,12 @@
 //!   the distribution's, and its prices must be those that members expect.
 //! * The law must matter: shifted by one per cent it moves what is simulated.
 //! * On twice as many nodes members do much the same.
+//! * A price that clears a market in each period clears it on the judge's path under the policy as it is handed over, and members choose what
+//!   is best at the prices that then really come ([`realised`]).
 
 mod crowd;
 mod members;
+mod realised;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +30,8 @@ use crate::solve::equilibrium::Found;
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
 use crate::verify::world::{self, JudgeOptions, ProofRow, Scale, WorldCertificate};
-use crowd::Crowd;
+use crowd::{Crowd, Walked};
+use realised::realised;
 
 /// Periods of the judge's path, those of them that are left out, and periods where the law is shifted or nodes are doubled.
 const PERIODS: usize = 3000;
@@ -38,6 +42,13 @@ const LARGEST: f64 = 5e-3;
 const MEAN: f64 = 1e-3;
 /// Largest difference between what the law forecasts and what the law forecasts that fits the judge's path, log10 of a share of the moment.
 const APART: f64 = -3.0;
+/// The same of a price, in units of its standard deviation; and the least of these, a share of the price.
+const OF_PRICE: (f64, f64, f64) = (0.2, 0.05, -1.3);
+const STILL: f64 = 1e-6;
+/// What may be left over of a market, log10 of a share of what is traded.
+const LEFT: f64 = -4.0;
+/// Gain from saving more or less at the prices that come, its mean and what 99 % of members do not exceed, log10 of a share of what it costs.
+const EULER: (f64, f64) = (-3.0, -2.0);
 /// Most standard errors by which the mean of a population may be off.
 const ERRORS: f64 = 5.0;
 /// Largest difference of prices, a share.
@@ -63,6 +74,10 @@ pub(super) fn judge(
     let mut member = perceived::member(economy).map_err(|r| lost(r.why))?;
     member.set_laws(&laws.laws);
     member.set_determined(&found.solution.chain).map_err(|r| lost(r.why))?;
+    // Lives begin at the usual price.
+    if let Some((mean, _)) = laws.moments.first() {
+        member.set_first_price(*mean);
+    }
     let alone = Solution {
         players: Vec::new(),
         ..found.solution.clone()
@@ -129,10 +144,14 @@ fn judge_law(
     let path = crowd.chain.path(PERIODS, seed);
     let shares = crowd.chain.shares();
     let start = |path: &[usize], crowd: &Crowd| crowd.gathered(member.first(), &shares[path[0]]);
-    let walked = crowd.walk(start(&path, &crowd), &path);
+    let walked = crowd.walk(start(&path, &crowd), &path, BURN_IN);
     let counted = &walked.moment[BURN_IN..];
     let (mean, sd) = (statistics::mean(counted), statistics::sd(counted));
-    let at = [mean - 2.0 * sd, mean + 2.0 * sd];
+    let at = law.places(counted, &path[BURN_IN..]);
+    let priced = member.moments[0].price.is_some();
+    // A price moves little: its errors are measured by how much it moves.
+    let unit = if priced { (sd / mean.abs()).max(STILL) } else { 1.0 };
+    let (largest, usual_error, different) = if priced { OF_PRICE } else { (LARGEST, MEAN, APART) };
     // The law by itself.
     let told = forecast(law, &walked.moment, &path, BURN_IN);
     let periods = PERIODS - BURN_IN;
@@ -141,15 +160,15 @@ fn judge_law(
         | !world.share(
             "mean dynamic forecast error",
             told.mean,
-            Some(MEAN),
+            Some(usual_error * unit),
             format!("share of {name} (den Haan 2010)"),
         );
     let fit = law.fitted(&walked.moment, &path, BURN_IN);
-    let apart = law.apart(&fit.law, at);
+    let apart = law.apart_at(&fit.law, &at);
     let other = !world.log(
         "law, against the one that fits another path",
         apart,
-        Some(APART),
+        Some(different + unit.log10()),
         format!("largest difference of what they forecast a period ahead, share of {name}"),
     );
     if far || other {
@@ -157,10 +176,10 @@ fn judge_law(
             Diagnostic::error("E0992", format!("what members expect of `{name}` is not what happens"))
                 .at(span, "forecast by its law")
                 .note(format!(
-                    "the law by itself is off by {:.2} % at most and {:.3} % on average ({:.1} % and {:.1} % are allowed); the law that fits what members do differs by {apart:.1e}",
-                    100.0 * told.largest, 100.0 * told.mean, 100.0 * LARGEST, 100.0 * MEAN
+                    "the law by itself is off by {:.2} % at most and {:.3} % on average ({:.2} % and {:.3} % are allowed); the law that fits what members do differs by {apart:.1e}",
+                    100.0 * told.largest, 100.0 * told.mean, 100.0 * largest * unit, 100.0 * usual_error * unit
                 ))
-                .hint("a smaller `tolerance`, a longer path (`law.periods`), more nodes (`law.nodes`); where it stays, one line in one mean forecasts too little"),
+                .hint("a smaller `tolerance`, a longer path (`law.periods`), more nodes (`law.nodes`); where it stays, one line in one mean forecasts too little (of a price: `law.history = 2`)"),
         );
     }
     if !world.share(
@@ -176,34 +195,53 @@ fn judge_law(
                 .hint("let its grid go further: `grid.NAME = double_log(lower, upper, nodes)`"),
         );
     }
-    population(model, member, (solution, &crowd), seed, world)?;
+    if priced {
+        market(member, solution, &crowd, (&walked, &path), seed, world)?;
+    } else {
+        population(model, member, (solution, &crowd), seed, world)?;
+    }
     // The law must matter.
     let mut other = law.clone();
+    let shift = if priced { unit } else { SHIFT };
     other
         .constant
         .iter_mut()
-        .for_each(|c| *c += if law.logs { SHIFT } else { SHIFT * mean.abs() });
+        .for_each(|c| *c += if law.logs { shift } else { shift * mean.abs() });
     let less = &path[..LESS];
     let mean_under = |law: &Law, finer: bool| -> Result<(Vec<f64>, f64), Diagnostic> {
         let reply = reply(member, law, solution, finer)?;
         let crowd = Crowd::new(member, &reply, seed)?;
-        let moment = crowd.walk(start(less, &crowd), less).moment;
+        let moment = crowd.walk(start(less, &crowd), less, BURN_IN).moment;
         let mean = statistics::mean(&moment[BURN_IN..]);
         Ok((moment, mean))
     };
     let usual = statistics::mean(&walked.moment[BURN_IN..LESS]);
     let (_, shifted) = mean_under(&other, false)?;
     let moved = ((shifted - usual) / usual).abs();
-    let matters = moved >= MOVES;
+    let matters = moved >= if priced { MOVES * unit } else { MOVES };
+    let by = if priced { "its standard deviation" } else { "1 %" };
     world.proofs.push(ProofRow {
-        name: "law shifted by 1 %, what is simulated moves by".into(),
+        name: format!("law shifted by {by}, what is simulated moves by"),
         value: moved,
         scale: Scale::Share,
         limit: None,
-        holds: Some(matters),
-        note: format!("mean of {name} where everybody expects 1 % more of it"),
+        // Where hardly anything is traded what comes next moves no price.
+        holds: (!priced).then_some(matters),
+        note: format!("mean of {name} where everybody expects {by} more of it"),
     });
-    if !matters {
+    if !matters && priced {
+        world.reasons.push(
+            Diagnostic::warning(
+                "W0991",
+                format!("what members expect of `{name}` hardly matters to what it is"),
+            )
+            .at(span, "forecast by a law that could be any other")
+            .note(format!(
+                "it moves by {moved:.1e} of itself where the law is shifted by {unit:.1e}"
+            ))
+            .hint("where nearly nothing is traded the price follows from the present alone, and no equilibrium had to be found"),
+        );
+    } else if !matters {
         world.reasons.push(
             Diagnostic::error(
                 "E0992",
@@ -217,17 +255,95 @@ fn judge_law(
     let nodes = law
         .fitted(&finer, less, BURN_IN)
         .law
-        .apart(&law.fitted(&walked.moment[..LESS], less, BURN_IN).law, at);
+        .apart_at(&law.fitted(&walked.moment[..LESS], less, BURN_IN).law, &at);
     world.log(
         "law, against the one of twice as many nodes",
         nodes,
-        Some(APART),
+        Some(different + unit.log10()),
         format!(
             "of all states; mean of {name} {mean_finer:.4} in place of {usual:.4} on the same {} periods",
             LESS - BURN_IN
         ),
     );
     Ok(moved)
+}
+
+/// A market that clears in each period.
+fn market(
+    member: &Member,
+    solution: &Solution,
+    crowd: &Crowd,
+    (walked, path): (&Walked, &[usize]),
+    seed: u64,
+    world: &mut WorldCertificate,
+) -> Result<(), Diagnostic> {
+    let (name, span) = (&member.moments[0].name, member.moments[0].span);
+    let found = realised(member, solution, crowd, (&walked.stood, path), seed)?;
+    let cleared = world.log(
+        "left over of the market, share of what is traded",
+        found.left,
+        Some(LEFT),
+        format!(
+            "largest of {} periods, by the policy as it is; no price clears in {} of {} periods",
+            found.periods,
+            walked.unclear,
+            path.len() - BURN_IN
+        ),
+    );
+    if !cleared || walked.unclear > 0 {
+        world.reasons.push(
+            Diagnostic::error("E0844", format!("the market of `{name}` does not clear in each period"))
+                .at(span, "cleared by this price")
+                .note(format!(
+                    "{:.1e} of what is traded is left over; in {} of {} periods no price clears",
+                    found.left,
+                    walked.unclear,
+                    path.len() - BURN_IN
+                ))
+                .hint(format!(
+                    "more nodes of the price: solve {{ grid.{} = log(low, high, nodes) }}",
+                    short(name)
+                )),
+        );
+    }
+    let usual = world.log(
+        "gain from saving at the prices that come, mean",
+        found.mean,
+        Some(EULER.0),
+        format!(
+            "what a unit saved brings less what it costs, share of the cost; {} places of {} periods",
+            found.places, found.periods
+        ),
+    );
+    let most = world.log(
+        "gain from saving at the prices that come, 99 %",
+        found.most,
+        Some(EULER.1),
+        format!(
+            "of members; largest {:.1e}, at {} = {:.5}, {name} = {:.5}",
+            found.largest, member.model.states[member.state].name, found.at.0, found.at.1
+        ),
+    );
+    if !usual || !most {
+        world.reasons.push(
+            Diagnostic::error(
+                "E0845",
+                "members would rather save otherwise at the prices that really come",
+            )
+            .at(span, "expected by a law")
+            .note(format!(
+                "a unit saved brings {:.1e} of its cost more or less on average, {:.1e} at most",
+                found.mean, found.largest
+            ))
+            .hint("a smaller `tolerance`, more nodes, a longer path (`law.periods`)"),
+        );
+    }
+    Ok(())
+}
+
+/// A name without its block.
+fn short(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// A population of so many members.

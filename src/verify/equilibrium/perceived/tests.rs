@@ -80,3 +80,69 @@ fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
     eaters.solution.policy[0].iter_mut().for_each(|c| *c *= 1.01);
     fails(eaters, "E0949", "error of household.c");
 }
+
+fn bonds() -> Model {
+    let text = include_str!("../../../../models/huggett_risk.econ");
+    let (model, said) = crate::compile(text, &crate::Options::default());
+    model.unwrap_or_else(|| panic!("{said:?}"))
+}
+
+#[test]
+fn prices_that_clear_by_laws_that_do_not_hold_fail() {
+    let model = bonds();
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let found = PerceivedLaw
+        .solve(&economy, 1, &mut silent)
+        .unwrap_or_else(|d| panic!("{d:?}"));
+    let right = judged(&model, &economy, &found);
+    assert!(right.passed, "{:?}", right.reasons);
+    let again = || Found {
+        solution: found.solution.clone(),
+        others: Vec::new(),
+        searches: 1,
+        scope: Vec::new(),
+        discretised: found.discretised.clone(),
+        steady_state: Vec::new(),
+        population: None,
+        perceived: found.perceived.clone(),
+    };
+    let fails = |found: Found, code: &str, row: &str| {
+        let c = judged(&model, &economy, &found);
+        let rows = c.world.iter().flat_map(|w| &w.proofs);
+        let failed: Vec<&str> = rows
+            .filter(|p| p.holds == Some(false))
+            .map(|p| p.name.as_str())
+            .collect();
+        assert!(!c.passed && codes(&c).contains(&code), "{row}: {:?}", c.reasons);
+        assert!(failed.iter().any(|f| f.contains(row)), "{row}: {failed:?}");
+    };
+    // Prices that are expected to be a tenth of their standard deviation higher.
+    let mut higher = again();
+    if let Some(p) = &mut higher.perceived {
+        p.laws[0].constant.iter_mut().for_each(|c| *c += 6e-4);
+    }
+    fails(higher, "E0992", "dynamic forecast error");
+    // One price for ever, the usual one.
+    let mut constant = again();
+    if let Some(p) = &mut constant.perceived {
+        let usual = p.moments[0].0.ln();
+        p.laws[0].constant.iter_mut().for_each(|c| *c = usual);
+        p.laws[0].slope.iter_mut().for_each(|s| *s = 0.0);
+    }
+    fails(constant, "E0992", "dynamic forecast error");
+    // What is best where everybody expects a price that is a standard deviation higher: the law that they hold is another.
+    let mut other = again();
+    let mut member = perceived::member(&economy).unwrap_or_else(|r| panic!("{}", r.why));
+    member
+        .set_determined(&other.solution.chain)
+        .unwrap_or_else(|r| panic!("{}", r.why));
+    let mut law = found.perceived.as_ref().unwrap_or_else(|| panic!("a law")).laws[0].clone();
+    law.constant.iter_mut().for_each(|c| *c += 3e-3);
+    let reply = perceived::reply::reply(&member, &law, &other.solution, false).unwrap_or_else(|d| panic!("{d:?}"));
+    other.solution.policy = reply.policy;
+    fails(other, "E0845", "prices that come");
+    // Members who hold a tenth of a bond more than is best at any price: no price of the grid clears.
+    let mut savers = again();
+    savers.solution.policy[0].iter_mut().for_each(|b| *b += 0.1);
+    fails(savers, "E0844", "left over");
+}

@@ -721,14 +721,6 @@ pub(super) fn households(_: &Model, s: &Solved) -> f64 {
     (mean - 39.42).abs() / (1.0 + 39.42)
 }
 
-pub(super) fn bonds(_: &Model, s: &Solved) -> f64 {
-    // Bond prices in slumps and in booms by a program of its own, over another path.
-    let prices = s.perceived.as_ref().map_or(&[][..], |p| &p.prices);
-    let apart = prices.iter().zip([1.007_099, 1.018_872]);
-    let worst = apart.fold(0.0, |w: f64, (p, right)| w.max((p.1 - right).abs()));
-    if prices.len() == 2 { worst / 2.0 } else { f64::INFINITY }
-}
-
 /// Only below one half do lives stay on the grid.
 pub(super) fn carried(_: &Model, s: &Solved) -> f64 {
     let trusted = s.certificate.trusted.as_ref().and_then(|t| t.ranges.first());

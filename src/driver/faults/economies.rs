@@ -87,7 +87,6 @@ pub(super) const ECONOMIES: &[Economy] = &[
         households,
         6e-3,
     ),
-    solved("bonds", include_str!("../../../models/huggett_risk.econ"), bonds, 1e-5),
     solved("cycle played", CYCLE, cycle_played, 0.03),
     solved("line played", LINE, line_played, 1e-4),
     solved("keeper played", KEEPER, keeper_played, 0.1),

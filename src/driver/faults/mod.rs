@@ -205,8 +205,6 @@ const FAULTS: &[Fault] = &[
     seen("perceived.lottery_off_by_one", "households", &["E0991", "E0992"]),
     seen("perceived.chances_swapped", "households", &["E0991", "E0992"]),
     seen("perceived.mean_of_another_state", "households", &["E0992"]),
-    seen("perceived.price_held", "bonds", &["E0992"]),
-    seen("perceived.market_open", "bonds", &["E0991", "E0992"]),
     // Checks that are switched off.
     silenced(
         "verdict.edges_unseen",

@@ -158,8 +158,6 @@ impl Market {
     }
 
     fn at(&self, first: usize, share: f64, left: Option<(f64, f64)>) -> Cleared {
-        // What no node has is left over.
-        let share = fault!("perceived.market_open", 1.0 - share, share);
         Cleared {
             price: self.prices.between_nodes(first, share),
             at: Between::straight(first, share),

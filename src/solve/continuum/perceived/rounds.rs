@@ -323,8 +323,7 @@ impl<'m> LawSearch<'m> {
             if let Some(z) = (0..fit.met.len()).find(rare) {
                 return Err(self.unmet(z, fit.met[z]));
             }
-            let held = fault!("perceived.price_held", self.history.len() == 4, settled);
-            if fault!("perceived.loop_cut", self.history.len() == 4, held) {
+            if fault!("perceived.loop_cut", self.history.len() == 4, settled) {
                 household.solve(&self.law, EXACT.0, LAST_SWEEPS);
                 return Ok(Some(Settled {
                     problem,

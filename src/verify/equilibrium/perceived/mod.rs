@@ -44,7 +44,7 @@ const MEAN: f64 = 1e-3;
 const APART: f64 = -3.0;
 /// The same of a price, in units of its standard deviation; and the least of these, a share of the price.
 const OF_PRICE: (f64, f64, f64) = (0.2, 0.05, -1.3);
-const STILL: f64 = 1e-6;
+const STILL: f64 = 1e-4;
 /// What may be left over of a market, log10 of a share of what is traded.
 const LEFT: f64 = -4.0;
 /// Gain from saving more or less at the prices that come, its mean and what 99 % of members do not exceed, log10 of a share of what it costs.

@@ -228,9 +228,9 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "law.forecast",
-        Kind::Words("forecast", &["price", "history"]),
-        "price",
-        "what forecasts a price that clears: the price now, on a line by history; or `history`, the history alone",
+        Kind::Words("forecast", &["present", "history"]),
+        "present",
+        "what forecasts a price that clears: the present one, on a line by history; or `history`, the history alone",
     ),
     key(
         "interpolation",

@@ -383,7 +383,7 @@ impl Crowd {
             };
             out.moment.push(now);
             out.top = out.top.max(mass.iter().map(|m| m[NODES - 1]).sum());
-            if self.priced && t >= first && (t - first) % EVERY == 0 {
+            if self.priced && t >= first && (t - first).is_multiple_of(EVERY) {
                 out.stood.push((t, mass.clone()));
             }
             let Some(to) = path.get(t + 1) else { break };

@@ -128,7 +128,7 @@ pub(super) fn realised(
         }
         out.places += looked.len();
     }
-    let all = Weighted::new(all.into_iter());
+    let all = Weighted::new(all);
     (out.mean, out.most) = (all.mean(), all.quantile(0.99));
     Ok(out)
 }

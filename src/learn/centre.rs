@@ -44,6 +44,22 @@ const FEWEST: usize = 10;
 const PERIODS: usize = 200;
 /// Furthest zero is moved.
 const FURTHEST: f32 = 0.995;
+/// Widths of noise that are tried: the widest, and halves of it.
+const WIDTHS: usize = 6;
+/// Most that noise may cost, in units of what half of it costs; a parabola costs four times as much.
+const STEEPER: f64 = 8.0;
+/// Standard errors above which a cost is too steep. A single world that loses without end has a mean of one standard error, and must be seen.
+const SEEN: f64 = 0.8;
+/// A wide search: its rounds, most turns of a round, the furthest that zero is moved, and the share of the way from one round to the next within
+/// which candidates are drawn at least.
+const WIDE: Search = Search {
+    rounds: 6,
+    turns: 8,
+    furthest: 0.9999,
+    wider: 0.5,
+};
+/// Most dimensions whose noise is tried one by one; more are tried together.
+const ONE_BY_ONE: usize = 4;
 
 /// Moves continuous actions (`row x dimension`, in [-1, 1]) from around zero to around `centre` (one number per
 /// dimension, inside (-1, 1)); does nothing if `centre` is empty.
@@ -58,9 +74,28 @@ pub fn place(centre: &[f32], actions: &mut [f32]) {
     }
 }
 
+/// How far constants are looked for.
+#[derive(Clone, Copy)]
+struct Search {
+    rounds: usize,
+    turns: usize,
+    furthest: f32,
+    wider: f64,
+}
+
+/// A short search, by learners that do not try noise.
+const SHORT: Search = Search {
+    rounds: ROUNDS,
+    turns: 1,
+    furthest: FURTHEST,
+    wider: 0.0,
+};
+
 /// What a search of constants has found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct First {
+    /// First standard deviation of each continuous dimension, in units of half its range at the middle; empty where it was not tried.
+    pub std: Vec<f32>,
     /// The constant, one number per dimension in (-1, 1). Empty where there are no such dimensions, where it is not clearly better than
     /// the middle of the bounds, or where the steps were too few for a search.
     pub constant: Vec<f32>,
@@ -71,8 +106,9 @@ pub struct First {
 }
 
 /// The best constant for the continuous dimensions of `env`, found in at most about `most` steps. Where several members share it: a
-/// constant to which one member's best reply is the same constant.
-pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> First {
+/// constant to which one member's best reply is the same constant. With `widest` one decision maker looks further, and tries how much noise, at most
+/// that, it can bear there.
+pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64, widest: Option<f64>) -> First {
     let dims = env.action_space().continuous;
     if first == FirstPolicy::Middle || dims == 0 || !env.action_space().discrete.is_empty() {
         return First::default();
@@ -84,25 +120,30 @@ pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> First
     if trial.members > 1 {
         return deviations::search(&mut trial, dims, most);
     }
-    let (constant, steps) = alone(&mut trial, dims);
+    if widest.is_some() {
+        trial.search_widely(most);
+    }
+    let constant = alone(&mut trial, dims);
+    let std = widest.map_or(Vec::new(), |w| trial.widths(&constant, w, most));
     First {
+        std: if trial.broken { Vec::new() } else { std },
         constant,
-        steps,
+        steps: trial.steps,
         said: None,
     }
 }
 
-/// The best constant of one decision maker, and the steps spent.
-fn alone(trial: &mut Trial<'_>, dims: usize) -> (Vec<f32>, u64) {
+/// The best constant of one decision maker.
+fn alone(trial: &mut Trial<'_>, dims: usize) -> Vec<f32> {
     let mut rng = Stream::new(trial.seed, 6);
     let mut mean = vec![0.0f64; dims];
     let mut sd = vec![1.2f64; dims];
-    for round in 0..ROUNDS {
+    for round in 0..trial.search.rounds {
         let candidates = drawn(&mut rng, &mean, &sd);
         let values = trial.values(&candidates, round as u64);
         if trial.broken {
             // A constant was played at which a reward is no number: so will any policy around it be.
-            return (Vec::new(), trial.steps);
+            return Vec::new();
         }
         let mut order: Vec<usize> = (0..CANDIDATES).collect();
         order.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
@@ -110,16 +151,21 @@ fn alone(trial: &mut Trial<'_>, dims: usize) -> (Vec<f32>, u64) {
         if !values[elite[ELITE - 1]].is_finite() {
             continue;
         }
+        let before = mean.clone();
         for j in 0..dims {
             let of = |f: &dyn Fn(f64) -> f64| elite.iter().map(|k| f(candidates[*k][j])).sum::<f64>() / ELITE as f64;
             mean[j] = of(&|x| x);
-            let centre = mean[j];
-            sd[j] = of(&|x| (x - centre).powi(2)).sqrt().max(0.02);
+            let (centre, moved) = (mean[j], (mean[j] - before[j]).abs());
+            // Where the best are at the edge of what was tried, the next round looks further.
+            sd[j] = of(&|x| (x - centre).powi(2))
+                .sqrt()
+                .max(0.02)
+                .max(trial.search.wider * moved);
         }
     }
-    let constant = bounded(&mean);
-    let better = trial.clearly_better(&mean, &vec![0.0; dims], ROUNDS as u64);
-    (if better { constant } else { Vec::new() }, trial.steps)
+    let constant = bounded(&mean, trial.search.furthest);
+    let better = trial.clearly_better(&mean, &vec![0.0; dims], trial.search.rounds as u64);
+    if better { constant } else { Vec::new() }
 }
 
 /// Candidates around `mean`: evenly spread draws of each dimension, shuffled against one another; `[candidate][dimension]`.
@@ -137,9 +183,9 @@ fn drawn(rng: &mut Stream, mean: &[f64], sd: &[f64]) -> Vec<Vec<f64>> {
 }
 
 /// The constant in (-1, 1) that stands for `mean`.
-fn bounded(mean: &[f64]) -> Vec<f32> {
+fn bounded(mean: &[f64], furthest: f32) -> Vec<f32> {
     mean.iter()
-        .map(|u| (u.tanh() as f32).clamp(-FURTHEST, FURTHEST))
+        .map(|u| (u.tanh() as f32).clamp(-furthest, furthest))
         .collect()
 }
 
@@ -157,6 +203,12 @@ fn plays(worlds: usize, members: usize) -> usize {
     ROUNDS * TRIES.div_ceil(worlds) + 2 * FINAL.div_ceil(worlds)
 }
 
+/// Noise that is played around a constant: a standard deviation for each world and dimension (`world x dimension`).
+struct Shaken {
+    key: Key,
+    std: Vec<f32>,
+}
+
 /// Constants played in the worlds of an environment.
 struct Trial<'a> {
     env: &'a mut dyn Game,
@@ -166,6 +218,7 @@ struct Trial<'a> {
     turns: usize,
     periods: usize,
     steps: u64,
+    search: Search,
     /// The worlds gave a reward that is no number.
     broken: bool,
 }
@@ -189,6 +242,7 @@ impl<'a> Trial<'a> {
             turns,
             periods: long.min((most / (plays * worlds * members) as u64) as usize),
             steps: 0,
+            search: SHORT,
             broken: false,
             env,
         }
@@ -207,7 +261,12 @@ impl<'a> Trial<'a> {
             let got = self.play(&chosen, round);
             plays.extend(got.into_iter().enumerate().map(|(w, v)| (which(w), w, v)));
         }
-        averaged(&plays, self.worlds, n, turns >= n.min(8))
+        let enough = turns >= n.min(8);
+        if self.search.turns > 1 {
+            compared(&plays, self.worlds, n, enough)
+        } else {
+            averaged(&plays, self.worlds, n, enough)
+        }
     }
 
     /// Whether `a` is worth more than `b` in the same worlds, by more than twice the standard error of the difference.
@@ -221,14 +280,99 @@ impl<'a> Trial<'a> {
         clearly_positive(&gaps)
     }
 
+    /// Looks further: more rounds, and as many turns of a round as `most` steps allow.
+    fn search_widely(&mut self, most: u64) {
+        let turn = (self.periods * self.worlds * self.members) as u64;
+        let rest = (most / turn.max(1)).saturating_sub((2 * FINAL.div_ceil(self.worlds) + WIDTHS + 1) as u64);
+        let turns = (rest / WIDE.rounds as u64) as usize;
+        if turns >= self.turns {
+            self.search = WIDE;
+            self.turns = turns.min(WIDE.turns.max(self.turns));
+        }
+    }
+
+    /// The widest noise around `centre` (empty for the middle) whose cost still grows like a parabola, at most `widest`: one standard
+    /// deviation per dimension; nothing where it would need more than `most` steps in all.
+    fn widths(&mut self, centre: &[f32], widest: f64, most: u64) -> Vec<f32> {
+        let dims = self.env.action_space().continuous;
+        let apart = if dims <= ONE_BY_ONE { dims } else { 1 };
+        let slots = (self.worlds * self.members) as u64;
+        if self.steps + (apart * (WIDTHS + 1) * self.periods) as u64 * slots > most {
+            return Vec::new();
+        }
+        let mut out = vec![widest as f32; dims];
+        for j in 0..apart {
+            let width = self.width(centre, widest, (apart == dims).then_some(j));
+            out.iter_mut()
+                .enumerate()
+                .filter(|(k, _)| apart != dims || *k == j)
+                .for_each(|(_, w)| *w = width as f32);
+        }
+        out
+    }
+
+    /// The widest noise of dimension `only` (of all at once, if `None`) whose cost still grows like a parabola.
+    fn width(&mut self, centre: &[f32], widest: f64, only: Option<usize>) -> f64 {
+        let dims = self.env.action_space().continuous;
+        let at = |level: usize| widest * 0.5f64.powi(level as i32);
+        let middle: Vec<f64> = match centre.is_empty() {
+            true => vec![0.0; dims],
+            false => centre.iter().map(|c| f64::from(*c).atanh()).collect(),
+        };
+        // In each turn worlds have noises of other widths, and in all turns the same draws: level `WIDTHS` is none at all.
+        let mut got = vec![vec![0.0; self.worlds]; WIDTHS + 1];
+        for turn in 0..=WIDTHS {
+            let level = |w: usize| (w + turn) % (WIDTHS + 1);
+            let mut std = vec![0.0f32; self.worlds * dims];
+            for (w, row) in std.chunks_exact_mut(dims).enumerate() {
+                for (j, s) in row.iter_mut().enumerate() {
+                    if level(w) < WIDTHS && only.is_none_or(|o| o == j) {
+                        *s = at(level(w)) as f32;
+                    }
+                }
+            }
+            let shaken = Shaken {
+                key: Key::new(self.seed, 8).child(only.map_or(0, |j| j as u64 + 1)),
+                std,
+            };
+            let values = self.play_shaken(&vec![&middle[..]; self.worlds], ROUNDS as u64, Some(&shaken));
+            values.into_iter().enumerate().for_each(|(w, v)| got[level(w)][w] = v);
+        }
+        for level in 0..WIDTHS - 1 {
+            let excess: Vec<f64> = (0..self.worlds)
+                .map(|w| {
+                    let cost = |k: usize| got[WIDTHS][w] - got[k][w];
+                    cost(level) - STEEPER * cost(level + 1)
+                })
+                .collect();
+            // Worlds in pairs have opposite noise, so that what is proportional to it goes out.
+            let pairs: Vec<f64> = excess
+                .chunks(2)
+                .map(|p| p.iter().sum::<f64>() / p.len() as f64)
+                .collect();
+            let n = pairs.len() as f64;
+            let mean = pairs.iter().sum::<f64>() / n;
+            let variance = pairs.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+            let error = (variance / n).sqrt().min(f64::MAX);
+            if mean <= SEEN * error && mean.is_finite() {
+                return at(level);
+            }
+        }
+        at(WIDTHS - 1)
+    }
+
     /// Discounted reward of a constant in each world, the mean over its members.
     fn play(&mut self, constants: &[&[f64]], round: u64) -> Vec<f64> {
+        self.play_shaken(constants, round, None)
+    }
+
+    fn play_shaken(&mut self, constants: &[&[f64]], round: u64, shaken: Option<&Shaken>) -> Vec<f64> {
         let members = self.members;
         let all: Vec<&[f64]> = constants
             .iter()
             .flat_map(|c| std::iter::repeat_n(*c, members))
             .collect();
-        let total = self.play_each(&all, round);
+        let total = self.play_each_shaken(&all, round, shaken);
         total
             .chunks_exact(members)
             .map(|m| {
@@ -240,8 +384,13 @@ impl<'a> Trial<'a> {
 
     /// Discounted reward of every slot, each with a constant of its own: one number per slot, NaN where a reward is none.
     fn play_each(&mut self, constants: &[&[f64]], round: u64) -> Vec<f64> {
+        self.play_each_shaken(constants, round, None)
+    }
+
+    fn play_each_shaken(&mut self, constants: &[&[f64]], round: u64, shaken: Option<&Shaken>) -> Vec<f64> {
         let slots = self.worlds * self.members;
-        let actions: Vec<f32> = constants
+        let dims = constants.first().map_or(0, |c| c.len());
+        let mut actions: Vec<f32> = constants
             .iter()
             .flat_map(|c| c.iter().map(|u| u.tanh() as f32))
             .collect();
@@ -253,7 +402,22 @@ impl<'a> Trial<'a> {
         let mut alive = vec![true; slots];
         let last = self.periods.div_ceil(4);
         let mut weight = 1.0;
+        let (still, mut luck) = (actions.clone(), vec![0.0f32; actions.len()]);
         for t in 0..self.periods {
+            if let Some(shaken) = shaken {
+                shaken.key.fill_f32(t as u64, 0, &mut luck);
+                for pair in luck.chunks_exact_mut(2 * self.members * dims) {
+                    let (one, other) = pair.split_at_mut(self.members * dims);
+                    other.iter_mut().zip(&*one).for_each(|(b, a)| *b = 1.0 - *a);
+                }
+                for (i, (a, u)) in actions.iter_mut().zip(&luck).enumerate() {
+                    let (slot, j) = (i / dims, i % dims);
+                    let std = shaken.std[slot / self.members * dims + j];
+                    let noise = std * crate::num::normal::quantile(f64::from(*u).clamp(1e-9, 1.0 - 1e-9)) as f32;
+                    let (e, c) = (noise.clamp(-1.0, 1.0), still[i]);
+                    *a = ((e + c) / (1.0 + c * e)).clamp(-1.0, 1.0);
+                }
+            }
             self.env.step(&actions, &[]);
             self.steps += slots as u64;
             if self.env.reward().iter().any(|r| r.is_nan()) {
@@ -317,6 +481,40 @@ fn averaged(plays: &[(usize, usize, f64)], worlds: usize, n: usize, enough: bool
         .collect()
 }
 
+/// As [`averaged`], but the level of a world is a median. Some candidates lose a hundred times as much as others: a mean would praise whoever plays
+/// beside them, a median does not see them.
+fn compared(plays: &[(usize, usize, f64)], worlds: usize, n: usize, enough: bool) -> Vec<f64> {
+    let mut out = vec![0.0f64; n];
+    let mut start = vec![0.0f64; worlds];
+    for _ in 0..if enough { 8 } else { 1 } {
+        let mut all: Vec<Vec<f64>> = vec![Vec::new(); worlds];
+        for (k, w, v) in plays.iter().filter(|p| p.2.is_finite()) {
+            all[*w].push(*v - if out[*k].is_finite() { out[*k] } else { 0.0 });
+        }
+        if enough {
+            for (level, x) in start.iter_mut().zip(&all) {
+                *level = if x.is_empty() {
+                    0.0
+                } else {
+                    crate::num::statistics::quantile(x, 0.5)
+                };
+            }
+        }
+        let mut sums = vec![(0.0, 0.0f64); n];
+        for (k, w, v) in plays {
+            sums[*k] = (sums[*k].0 + v - start[*w], sums[*k].1 + 1.0);
+        }
+        for (o, (sum, count)) in out.iter_mut().zip(sums) {
+            *o = if f64::is_nan(sum) {
+                f64::NEG_INFINITY
+            } else {
+                sum / count.max(1.0)
+            };
+        }
+    }
+    out
+}
+
 /// Whether gaps are positive on average, by more than twice the standard error of the mean.
 fn clearly_positive(gaps: &[f64]) -> bool {
     let n = gaps.len() as f64;
@@ -345,7 +543,7 @@ mod tests {
         let best = Growth::default().optimal_share();
         for slots in [4, 64] {
             let mut env = Copies::new(Growth::default(), slots, 200);
-            let found = of(FirstPolicy::Constant, &mut env, 3, 1_000_000);
+            let found = of(FirstPolicy::Constant, &mut env, 3, 1_000_000, None);
             let share = 0.5 * (f64::from(found.constant[0]) + 1.0);
             assert!((share - best).abs() < 0.03, "{share} against {best}");
             assert!(found.steps > 0);
@@ -353,11 +551,24 @@ mod tests {
     }
 
     #[test]
+    fn noise_that_costs_as_a_parabola_does_is_kept() {
+        let tried = |widest: f64| {
+            let mut env = Copies::new(Growth::default(), 64, 200);
+            let found = of(FirstPolicy::Constant, &mut env, 3, 1_000_000, Some(widest));
+            assert!(found.steps <= 1_000_000 && found.std.len() == 1);
+            f64::from(found.std[0])
+        };
+        // Little noise costs as a parabola does, and nothing is wider than asked.
+        assert!((tried(0.01) - 0.01).abs() < 1e-6);
+        assert!(tried(0.5) <= 0.5);
+    }
+
+    #[test]
     fn a_constant_that_is_no_better_than_the_middle_is_not_taken() {
         let mut env = Copies::new(Pendulum::default(), 16, 200);
-        let found = of(FirstPolicy::Constant, &mut env, 1, 1_000_000);
+        let found = of(FirstPolicy::Constant, &mut env, 1, 1_000_000, None);
         assert!(found.constant.iter().all(|c| c.abs() < 0.995), "{found:?}");
-        assert_eq!(of(FirstPolicy::Middle, &mut env, 1, 1_000_000), First::default());
+        assert_eq!(of(FirstPolicy::Middle, &mut env, 1, 1_000_000, None), First::default());
     }
 
     #[test]

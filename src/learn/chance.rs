@@ -3,7 +3,8 @@
 //! A run holds the same moment of neighbouring worlds with common random numbers. What their errors have in common, and what differs with
 //! the states that they are in, is what chance did; only the rest can come from what was done.
 
-use super::on_policy::COMMON_KEPT;
+/// Share of what slots with common random numbers have in common that goes into the targets of the values.
+pub(crate) const COMMON_KEPT: f32 = 0.2;
 
 /// Goals (`n`) without most of the error that a run of rows with common random numbers has in common: that is what chance did, and
 /// says nothing about what their actions did. The share `COMMON_KEPT` still teaches the level. (Generalised least

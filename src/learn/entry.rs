@@ -48,6 +48,8 @@ pub trait LearnerOptions: OptionTable {
     const COMMON_REWARD: bool = false;
     /// Whether it can stand still between two updates while others learn.
     const PAUSES: bool = false;
+    /// Where neither the model nor the file says when an episode ends: until the discount factor has fallen to this, and at least so many periods.
+    const EPISODE: (f64, usize) = (1e-3, 200);
     /// Keys of `train { }` that no other learner reads and that are no options of it, such as the spelling of a paper.
     const KEYS: &'static [Key] = &[];
     /// Whether every option is in its range.
@@ -113,6 +115,8 @@ pub struct LearnerInfo {
     pub common_reward: bool,
     /// Whether it can stand still between two updates while others learn.
     pub pauses: bool,
+    /// See [`LearnerOptions::EPISODE`].
+    pub episode: (f64, usize),
     /// Keys of `train { }` that are its alone and no options.
     pub keys: &'static [Key],
     /// Its options: one entry per option.
@@ -146,6 +150,7 @@ impl LearnerInfo {
             remembers: O::REMEMBERS,
             common_reward: O::COMMON_REWARD,
             pauses: O::PAUSES,
+            episode: O::EPISODE,
             keys: O::KEYS,
             table: O::table,
             spelled: O::spelled,

@@ -19,6 +19,8 @@ pub mod chance;
 pub mod critic;
 pub mod distribution;
 pub mod dqn;
+#[cfg(feature = "learn")]
+mod effects;
 pub mod entry;
 pub mod export;
 mod footprint;

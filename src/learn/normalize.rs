@@ -68,6 +68,12 @@ impl RunningStatistics {
         (&self.shift, &self.factor)
     }
 
+    /// Lets what was seen count less: the share `keep` of it.
+    pub fn forget(&mut self, keep: f64) {
+        self.count *= keep;
+        self.squares.iter_mut().for_each(|s| *s *= keep);
+    }
+
     /// Takes in the rows of `x`, `row x width` (Chan, Golub and LeVeque 1979).
     pub fn update(&mut self, x: &[f32]) {
         let width = self.width();
@@ -84,16 +90,21 @@ impl RunningStatistics {
             let delta = mean - self.mean[j];
             self.squares[j] += squares + delta * delta * self.count * n / total;
             self.mean[j] += delta * n / total;
-            // A column that never moves carries no information; scaling it up would only magnify rounding.
-            let sd = (self.squares[j] / total).sqrt();
-            self.shift[j] = self.mean[j] as f32;
-            self.factor[j] = if sd > 1e-6 * (1.0 + self.mean[j].abs()) {
-                (1.0 / sd) as f32
-            } else {
-                1.0
-            };
+            self.settle(j, total);
         }
         self.count = total;
+    }
+
+    /// Shift and factor of column `j`, of `total` rows.
+    fn settle(&mut self, j: usize, total: f64) {
+        // A column that never moves carries no information; scaling it up would only magnify rounding.
+        let sd = (self.squares[j] / total).sqrt();
+        self.shift[j] = self.mean[j] as f32;
+        self.factor[j] = if sd > 1e-6 * (1.0 + self.mean[j].abs()) {
+            (1.0 / sd) as f32
+        } else {
+            1.0
+        };
     }
 
     /// Standardises the rows of `x` (`row x width`) into `out`, which gets the same shape; results are held within 10

@@ -6,7 +6,9 @@
 
 use super::central::Critic;
 use super::centre::{self, FirstPolicy};
+use super::chance::COMMON_KEPT;
 use super::distribution::{self, Noise};
+use super::effects::{Effects, Rows};
 use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
 use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
 use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale, standardize_rows};
@@ -17,8 +19,8 @@ use crate::env::{Actions, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
-/// Share of what slots with common random numbers have in common that goes into the targets of the values.
-pub(crate) const COMMON_KEPT: f32 = 0.2;
+/// GAE weights of the surprises that are told apart: of near and of far chance.
+const SURPRISES: [f32; 3] = [0.5, 0.85, 1.0];
 
 /// Actor and critic: networks, statistics, and the stretch of play.
 #[derive(Clone, Serialize, Deserialize)]
@@ -27,6 +29,10 @@ pub struct ActorCritic {
     pub(crate) discount: f32,
     pub(crate) policy: Mlp,
     pub(crate) log_std: Vec<f32>,
+    /// What noise of actions does to what is earned.
+    effects: Effects,
+    /// What one unit of the policy's head moves an action by, in units of half its range; nothing stands for one.
+    unit: Vec<f32>,
     pub(crate) value: Mlp,
     pub(crate) observation: Option<RunningStatistics>,
     /// Whose eyes the value network has, and what standardises what a central one sees.
@@ -43,6 +49,9 @@ pub struct ActorCritic {
     pub(crate) rollout: Rollout,
     /// Whether it has learned from a stretch.
     begun: bool,
+    /// Whether statistics of observations stay as they are.
+    settled: bool,
+    refined: Refined,
     /// First standard deviation, and its ceiling at the end.
     narrowing: (f64, Option<f64>),
     /// The warm start, and the environment steps that it may spend.
@@ -58,6 +67,42 @@ struct Scratch {
     ws: Workspace,
     row: Vec<f32>,
     head: Vec<f32>,
+}
+
+/// What makes advantages less noisy, and inputs easier to read. By default nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refined {
+    /// What is known of the effects of noise is taken out of advantages where it says nothing of the action that is judged.
+    pub control_variates: bool,
+    /// See [`Rollout::remove_common`].
+    pub powers: u32,
+    /// See [`Rollout::remove_common`].
+    pub even: f64,
+    /// Targets are held within so many times the distance from their median to their outer quantiles; 0 does not.
+    pub held: f64,
+    /// How much noise a constant can bear is tried.
+    pub try_noise: bool,
+    /// Smallest standard deviation, as a share of the first.
+    pub least_std: f64,
+    /// Scale of the first layer, see [`Mlp::spread_first`]; 0 leaves it as it is.
+    pub spread: f64,
+    /// Share of what statistics of observations know that the next stretch keeps.
+    pub remembered: f64,
+}
+
+impl Default for Refined {
+    fn default() -> Refined {
+        Refined {
+            control_variates: false,
+            powers: 0,
+            even: 0.0,
+            held: 0.0,
+            try_noise: false,
+            least_std: 0.0,
+            spread: 0.0,
+            remembered: 1.0,
+        }
+    }
 }
 
 /// What options of on-policy learners have in common.
@@ -86,6 +131,8 @@ pub struct Settings<'a> {
     pub steps: u64,
     /// Periods of a stretch.
     pub horizon: usize,
+    /// Less noise.
+    pub refined: Refined,
 }
 
 /// The [`Settings`] among the options of an on-policy learner.
@@ -104,6 +151,7 @@ macro_rules! settings_of {
             first_policy: $options.first_policy,
             steps: $options.steps,
             horizon: $options.horizon,
+            refined: $crate::learn::on_policy::Refined::default(),
         }
     };
 }
@@ -119,7 +167,7 @@ impl ActorCritic {
         let mut rng = Stream::new(seed, 1);
         let width = seat.observation_width;
         let head = distribution::head_width(&seat.space);
-        let policy = Mlp::new(width, settings.network, head, settings.activation, 0.01, &mut rng);
+        let mut policy = Mlp::new(width, settings.network, head, settings.activation, 0.01, &mut rng);
         let valued = match settings.critic {
             Critic::Own => width,
             Critic::Central => seat.joint_width,
@@ -131,13 +179,20 @@ impl ActorCritic {
                 instead: "critic = own",
             });
         }
-        let value = Mlp::new(valued, settings.network, 1, settings.activation, 1.0, &mut rng);
+        let mut value = Mlp::new(valued, settings.network, 1, settings.activation, 1.0, &mut rng);
+        if settings.refined.spread > 0.0 {
+            let mut rng = Stream::new(seed, 9);
+            policy.spread_first(settings.refined.spread, &mut rng);
+            value.spread_first(settings.refined.spread, &mut rng);
+        }
         Ok(ActorCritic {
             centre: Vec::new(),
+            unit: Vec::new(),
             discount,
             policy,
             value,
             log_std: vec![settings.initial_std.ln() as f32; seat.space.continuous],
+            effects: Effects::new(width, seat.space.continuous, SURPRISES.len()),
             observation: settings.normalize_observations.then(|| RunningStatistics::new(width)),
             critic: settings.critic,
             joint: (settings.critic == Critic::Central && settings.normalize_observations)
@@ -151,6 +206,8 @@ impl ActorCritic {
             horizon: settings.horizon,
             rollout: Rollout::default(),
             begun: false,
+            settled: false,
+            refined: settings.refined,
             narrowing: (settings.initial_std, settings.final_std),
             first_policy: (settings.first_policy, settings.steps / 10),
             seat: seat.clone(),
@@ -172,7 +229,10 @@ impl ActorCritic {
     /// Returns what is to be said of it.
     pub fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Option<String> {
         let (first, most) = self.first_policy;
-        let found = centre::of(first, trial, seed, most);
+        let widest = self.log_std.iter().fold(0.0f32, |w, l| w.max(l.exp()));
+        let tried = self.refined.try_noise.then_some(f64::from(widest));
+        let found = centre::of(first, trial, seed, most, tried);
+        self.unit = found.std.iter().map(|s| s / widest).collect();
         (self.centre, self.steps) = (found.constant, self.steps + found.steps);
         found.said
     }
@@ -213,9 +273,22 @@ impl ActorCritic {
             &mut rollout.discrete[at_d..],
             &mut rollout.log_prob[at..],
         );
-        let clipped = rollout.continuous[at_c..].iter().map(|a| a.clamp(-1.0, 1.0));
+        let width = self.policy.outputs();
+        for s in 0..slots {
+            for j in 0..c {
+                let z = (rollout.continuous[at_c + s * c + j] - head[s * width + j]) / self.log_std[j].exp();
+                rollout.noise.push(z);
+            }
+        }
         actions.continuous.clear();
-        actions.continuous.extend(clipped);
+        if self.unit.is_empty() {
+            actions
+                .continuous
+                .extend(rollout.continuous[at_c..].iter().map(|a| a.clamp(-1.0, 1.0)));
+        } else {
+            let scaled = rollout.continuous[at_c..].iter().zip(self.unit.iter().cycle());
+            actions.continuous.extend(scaled.map(|(a, u)| (a * u).clamp(-1.0, 1.0)));
+        }
         actions.discrete.clear();
         actions.discrete.extend_from_slice(&rollout.discrete[at_d..]);
         centre::place(&self.centre, &mut actions.continuous);
@@ -292,7 +365,19 @@ impl ActorCritic {
             return Ok(false);
         }
         self.begin_stretch();
-        self.rollout.estimate_advantages(self.discount, lambda);
+        let width = self.seat.observation_width;
+        let rollout = &mut self.rollout;
+        let rows = rollout.rows();
+        rollout.said.clear();
+        if self.refined.control_variates && self.effects.is_some() {
+            rollout.find_surprises(self.discount, self.seat.chance, &SURPRISES);
+            rollout.said = self.effects.of(&Rows {
+                observation: &rollout.observation[..rows * width],
+                noise: &rollout.noise,
+                surprise: &rollout.surprise,
+            });
+        }
+        rollout.estimate_advantages(self.discount, lambda);
         self.end_stretch()?;
         Ok(true)
     }
@@ -318,8 +403,29 @@ impl ActorCritic {
     /// [`LearnError::NotFinite`].
     pub fn end_stretch(&mut self) -> Result<(), LearnError> {
         let rollout = &mut self.rollout;
-        rollout.remove_common(self.seat.chance, COMMON_KEPT);
+        let (refined, width) = (self.refined, self.seat.observation_width);
+        rollout.remove_common(self.seat.chance, COMMON_KEPT, width, refined.powers, refined.even);
         all_finite("an advantage", &rollout.advantage, self.steps)?;
+        if refined.control_variates {
+            let whole: Vec<f32> = match rollout.said.is_empty() {
+                true => rollout.advantage.clone(),
+                false => (rollout.advantage.iter().zip(&rollout.said))
+                    .map(|(a, s)| a + s[1])
+                    .collect(),
+            };
+            let rows = Rows {
+                observation: &rollout.observation[..whole.len() * width],
+                noise: &rollout.noise,
+                surprise: &rollout.surprise,
+            };
+            self.effects.learn(&rows, &whole, &rollout.weight);
+        }
+        if refined.even > 0.0 {
+            rollout.even_out();
+        }
+        if refined.held > 0.0 {
+            rollout.hold_targets(refined.held as f32);
+        }
         let correction = self.scale.update(&rollout.target);
         rescale(&mut self.value, correction, 1);
         // Advantages in the units of the value network, so that one gradient norm fits both.
@@ -331,12 +437,29 @@ impl ActorCritic {
     /// Puts zero of each continuous dimension where it stands for `other`.
     pub fn centred_as(&mut self, other: &ActorCritic) {
         self.centre.clone_from(&other.centre);
+        self.unit.clone_from(&other.unit);
     }
 
-    /// Holds standard deviations under their ceiling, `progress` being the share of the steps that are done.
+    /// Statistics of observations forget part of what was seen before; call it when a stretch has been learned from.
+    pub fn forget(&mut self) {
+        if let (Some(statistics), true) = (&mut self.observation, self.refined.remembered < 1.0) {
+            statistics.forget(self.refined.remembered);
+        }
+    }
+
+    /// Statistics of observations stay as they are from now on, if they would have forgotten.
+    pub fn settle(&mut self) {
+        self.settled |= self.refined.remembered < 1.0;
+    }
+
+    /// Holds standard deviations under their ceiling, or else above their floor, `progress` being the share of the steps that are done.
     pub fn narrow(&mut self, progress: f64) {
         let (first, last) = self.narrowing;
         distribution::narrow(&mut self.log_std, first, last, progress);
+        if last.is_none() && self.refined.least_std > 0.0 {
+            let least = (first * self.refined.least_std).ln() as f32;
+            self.log_std.iter_mut().for_each(|l| *l = l.max(least));
+        }
     }
 
     /// Remembers the last observations of the episodes that were truncated.
@@ -360,7 +483,7 @@ impl ActorCritic {
 
     /// Standardised rows into the scratch row, after taking them into the statistics if `learn`.
     fn standardize(&mut self, observation: &[f32], learn: bool) {
-        if let (Some(statistics), true) = (&mut self.observation, learn) {
+        if let (Some(statistics), true, false) = (&mut self.observation, learn, self.settled) {
             statistics.update(observation);
         }
         standardize_rows(self.observation.as_ref(), observation, &mut self.scratch.row);
@@ -389,16 +512,23 @@ impl ActorCritic {
     pub fn snapshot(&self, method: &str) -> Policy {
         let mut net = self.policy.clone();
         net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
+        let mut log_std = self.log_std.clone();
+        if !self.unit.is_empty() {
+            let (weights, biases) = net.last_layer_mut();
+            let n = biases.len();
+            for (k, w) in weights.iter_mut().enumerate() {
+                *w *= self.unit.get(k % n).copied().unwrap_or(1.0);
+            }
+            biases.iter_mut().zip(&self.unit).for_each(|(b, u)| *b *= u);
+            log_std.iter_mut().zip(&self.unit).for_each(|(l, u)| *l += u.ln());
+        }
         Policy {
             method: method.into(),
             space: self.seat.space.clone(),
             observation_width: self.seat.observation_width,
             observation: self.observation.clone(),
             centre: self.centre.clone(),
-            kind: PolicyKind::Feedforward {
-                net,
-                log_std: self.log_std.clone(),
-            },
+            kind: PolicyKind::Feedforward { net, log_std },
         }
     }
 }
@@ -423,6 +553,7 @@ mod tests {
             first_policy: FirstPolicy::Middle,
             steps: 100,
             horizon: 4,
+            refined: Refined::default(),
         };
         let seat = Copies::new(CartPole::default(), 2, 10).seats()[0].clone();
         let agent = ActorCritic::new(&settings, &seat, 1).unwrap();

@@ -29,6 +29,17 @@ const WHOLE: &str = "agent keeper[3] {
 }
 ";
 
+/// One who may eat all.
+const ALONE: &str = "agent eater {
+  state k in (0, inf), start uniform(0.5, 1.5)
+  action c in (0, k)
+  k' = 1.05 * (k - c) + 0.2
+  observe k
+  reward crra(c, 3)
+  discount 0.9
+}
+";
+
 /// Many who keep one stock and are paid together.
 const TEAM: &str = "agent keeper[3] {
   state k in [0, 3], start 1
@@ -86,6 +97,14 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "discount" => ("shaping=true", &["0.6"]),
         "gae_lambda" => ("", &["0.5"]),
         "unplayed" => ("", &["1"]),
+        "control_variates" => ("", &["false"]),
+        "common_powers" => ("common_chance=4", &["0"]),
+        "even_out" => ("common_chance=4", &["0"]),
+        "hold_targets" => ("", &["0.5"]),
+        "least_std" => ("final_std=none", &["1"]),
+        "remembered" => ("", &["1"]),
+        "spread" => ("", &["0.7"]),
+        "try_noise" => ("steps=200_000 worlds=8", &["false"]),
         "clip" => ("learning_rate=5e-3", &["0.01"]),
         "value_clip" => ("", &["0.001"]),
         "entropy" => ("", &["0.1"]),
@@ -169,7 +188,12 @@ fn every_option_of_every_learner_changes_what_is_learned() {
             };
             // Choices are split into bins where they are continuous.
             let of_bins = option.key == "bins" && learner.method == "q_learning";
-            let model = if of_bins { &compiled(STOCK) } else { &model };
+            let model = match option.key {
+                _ if of_bins => &compiled(STOCK),
+                // Only one decision maker tries noise.
+                "try_noise" => &compiled(ALONE),
+                _ => &model,
+            };
             let without = format!("{base} {beside}");
             let usual = trained(model, learner.method, &without);
             let changes = |value: &&str| {

@@ -62,9 +62,6 @@ const TYPED_HERE: Span = Span {
     file: crate::check::TYPED,
 };
 
-/// Fewest periods after which an episode is cut off where nothing says when it ends.
-const PERIODS: usize = 200;
-
 /// The option that bounds exploration at the end, and its value where several learn at once.
 const NARROWED: (&str, f64) = ("final_std", 0.02);
 /// Weights of the entropy at the start and at the end, in units of standardised advantages, where several choose among finitely many in games of one period.
@@ -320,20 +317,21 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
     let ends = model.horizon.is_some() || !model.ends.is_empty();
     // A problem of one period that never moves: an episode is a period, and a return its reward.
     let once = discount == 0.0 && model.states.is_empty() && model.shocks.is_empty();
-    let until_discounted = match discount {
+    let until = |left: f64| match discount {
         _ if once => 1,
-        b if b > 0.0 && b < 1.0 => ((1e-3f64.ln() / b.ln()).ceil() as usize).clamp(10, 1000),
+        b if b > 0.0 && b < 1.0 => ((left.ln() / b.ln()).ceil() as usize).clamp(10, 1000),
         _ => 1000,
     };
+    let (left, fewest) = method.learner_info().episode;
     let periods = said.or(match (ends, once) {
         (true, _) => None,
         (false, true) => Some(1),
-        (false, false) => Some(until_discounted.max(PERIODS)),
+        (false, false) => Some(until(left).max(fewest)),
     });
     let evaluation_periods = read
         .evaluation_periods
         .or(if ends { said.or(model.horizon) } else { None })
-        .unwrap_or(until_discounted);
+        .unwrap_or_else(|| until(1e-3));
     let mut shown = vec![("learner".to_string(), read.method.to_string())];
     shown.extend(
         block

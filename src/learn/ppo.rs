@@ -12,14 +12,14 @@ use super::centre::FirstPolicy;
 use super::entry::LearnerOptions;
 use super::footprint;
 use super::nets::{Activation, OptimizerKind};
-use super::options::learner_options;
+use super::options::{in_range, learner_options};
 use super::ranges::{at_least_one, entropy, network, not_negative, playing, positive, share, step_size};
 
 learner_options! {
     /// Options of proximal policy optimisation.
     pub struct PpoOptions("ppo") {
         /// Environment steps to learn from, all slots counted.
-        steps: u64 = 4_000_000,
+        steps: u64 = 12_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 64,
         /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
@@ -42,6 +42,16 @@ learner_options! {
         /// Largest weight of the bootstrapped value in an advantage: rows so near to the end of what was played that it weighs more are
         /// dropped (none, where the horizon is too short for that). 1 uses all rows.
         unplayed: f64 = 0.2,
+        /// Whether advantages lose what can be said of them without the action that is judged: what the noise of later actions earned, and what a
+        /// surprise that hit the other worlds with the same shocks made of the action. Both are estimated from what was played before.
+        control_variates: bool = true,
+        /// Common chance works differently at different states: so many powers of the observed explain it, in each period of worlds with common random
+        /// numbers, and are taken out of advantages. 0 takes out the mean only.
+        common_powers: usize = 2,
+        /// Weight of periods with great chance: advantages are divided by (their root mean square among the worlds that share it) to this power.
+        even_out: f64 = 0.5,
+        /// Targets of the value network are held within so many times the distance from their median to their quantiles of 5 and 95 %; 0 holds none.
+        hold_targets: f64 = 3.0,
         /// How far the ratio of new to old probabilities may move from 1.
         clip: f64 = 0.2,
         /// Whether the clip falls linearly to zero.
@@ -63,6 +73,9 @@ learner_options! {
         normalize_advantages: bool = true,
         /// Whether observations are standardised by running statistics.
         normalize_observations: bool = true,
+        /// Share of what the statistics of observations know that each update keeps, until `average_from`; from there on they stay as they are. 1 never
+        /// forgets, and never stops.
+        remembered: f64 = 0.2,
         /// Whether rewards are divided by the standard deviation of the discounted return.
         normalize_rewards: bool = false,
         /// Whether the targets of the value network are standardised.
@@ -72,6 +85,10 @@ learner_options! {
         critic: Critic = Critic::Own,
         /// Hidden layers of policy and value network.
         network: Vec<usize> = vec![64, 64],
+        /// Standard deviation of what units of the first layer add up where each observation has a standard deviation of one; their biases lie between
+        /// its negative and it. 0 leaves orthogonal weights and no biases, with which networks of few inputs are smooth. `none` is 1 where a choice
+        /// is finite, else 0.
+        spread: Option<f64> = None,
         /// Function between layers.
         activation: Activation = Activation::Tanh,
         /// Warm start of the policy: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
@@ -79,10 +96,16 @@ learner_options! {
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
+        /// Whether the warm start also tries how much noise the best constant can bear: the first standard deviation of each action is then the largest half, quarter
+        /// and so on of `initial_std` whose cost still grows like a parabola.
+        try_noise: bool = true,
         /// Largest standard deviation of continuous actions in the second half of the steps, in units of half their range; up to there the
         /// ceiling falls to it by equal shares. `none` sets no ceiling. Unless it is said, 0.02 holds where several learn at once (members
         /// or agents): each answers the chance in what the others do, too.
         final_std: Option<f64> = None,
+        /// Smallest standard deviation of continuous actions, as a share of the first one, where `final_std` is `none`: with less noise, what an action earned is lost
+        /// in what chance did.
+        least_std: f64 = 0.1,
         /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.5,
         /// Optimiser.
@@ -93,6 +116,8 @@ learner_options! {
 impl LearnerOptions for PpoOptions {
     const ABOUT: &'static str = "proximal policy optimisation";
     const PAUSES: bool = true;
+    // What is played later counts little for where it began, and early noise may have driven the world far from any place that matters.
+    const EPISODE: (f64, usize) = (3e-2, 10);
     const SEARCH: &'static [&'static str] = &[
         "learning_rate=1e-4..1e-2:log",
         "gae_lambda=0.9..1",
@@ -118,7 +143,13 @@ impl LearnerOptions for PpoOptions {
         network(&self.network)?;
         positive("initial_std", self.initial_std)?;
         self.final_std.map_or(Ok(()), |x| positive("final_std", x))?;
-        share("average_from", self.average_from)
+        share("average_from", self.average_from)?;
+        in_range(self.common_powers <= 8, "common_powers", self.common_powers, "0 to 8")?;
+        share("least_std", self.least_std)?;
+        share("even_out", self.even_out)?;
+        not_negative("hold_targets", self.hold_targets)?;
+        self.spread.map_or(Ok(()), |x| not_negative("spread", x))?;
+        share("remembered", self.remembered)
     }
 
     fn joint(&self) -> bool {
@@ -147,7 +178,7 @@ mod learner {
     use crate::learn::nets::loss::{PolicyBatch, value_loss};
     use crate::learn::nets::tape::{AsArray, Module, OnTape, Trace, Wants, flat, rows};
     use crate::learn::nets::{Net, Optimizer};
-    use crate::learn::on_policy::{ActorCritic, settings_of};
+    use crate::learn::on_policy::{ActorCritic, Refined, settings_of};
     use crate::learn::options::{Linear, annealed};
     use crate::learn::policy::Policy;
     use crate::learn::rollout::{explained_variance, standardize};
@@ -156,6 +187,9 @@ mod learner {
     };
     use rand::seq::SliceRandom;
     use serde::{Deserialize, Serialize};
+
+    /// Scale of the first layer where choices are finite: what is chosen may change from one whole number to the next.
+    const SPREAD: f64 = 1.0;
 
     /// A PPO learner.
     #[derive(Clone, Serialize, Deserialize)]
@@ -196,7 +230,20 @@ mod learner {
         pub fn new(options: PpoOptions, seat: &Seat, seed: u64) -> Result<Ppo, LearnError> {
             options.in_range()?;
             PpoOptions::suits(seat)?;
-            let agent = ActorCritic::new(&settings_of!(options), seat, seed)?;
+            let mut settings = settings_of!(options);
+            settings.refined = Refined {
+                control_variates: options.control_variates,
+                powers: options.common_powers as u32,
+                even: options.even_out,
+                held: options.hold_targets,
+                try_noise: options.try_noise,
+                least_std: options.least_std,
+                spread: options
+                    .spread
+                    .unwrap_or(if seat.space.discrete.is_empty() { 0.0 } else { SPREAD }),
+                remembered: options.remembered,
+            };
+            let agent = ActorCritic::new(&settings, seat, seed)?;
             let optimizer = agent.optimizer(options.optimizer);
             Ok(Ppo {
                 options,
@@ -347,7 +394,10 @@ mod learner {
             finite_loss("the loss of the value network", sums[2], self.agent.steps)?;
             all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
             self.agent.narrow(progress);
-            if progress >= self.options.average_from {
+            if progress < self.options.average_from {
+                self.agent.forget();
+            } else {
+                self.agent.settle();
                 self.agent.average.update(self.agent.policy.params());
             }
             let n = count.max(1) as f64;

@@ -10,6 +10,10 @@ use crate::env::CommonChance;
 use crate::env::Told;
 use serde::{Deserialize, Serialize};
 
+/// Most that a period counts more or less than the usual one.
+#[cfg(feature = "learn")]
+const MOST_EVEN: f64 = 30.0;
+
 /// One stretch of play: `rows = periods * slots` rows, time-major (row `period * slots + slot`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rollout {
@@ -26,6 +30,14 @@ pub struct Rollout {
     pub mask: Vec<f32>,
     /// Continuous actions as drawn, `rows x continuous`.
     pub continuous: Vec<f32>,
+    /// The noise in them, standard normal, `rows x continuous`.
+    pub noise: Vec<f32>,
+    /// What later chance did to the other worlds that share it, in units of its root mean square, `rows x surprises`.
+    pub surprise: Vec<f32>,
+    /// What the noise of each row is said to have earned, and the part of it that came by surprise; empty where nothing is said.
+    pub said: Vec<[f32; 2]>,
+    /// What each row counts, so that rows with much noise and rows with little teach alike: one per row.
+    pub weight: Vec<f32>,
     /// Indices of choices, `rows x discrete`.
     pub discrete: Vec<u32>,
     /// Log-probabilities under the policy that acted: one per row.
@@ -62,6 +74,9 @@ impl Rollout {
             &mut self.joint,
             &mut self.mask,
             &mut self.continuous,
+            &mut self.noise,
+            &mut self.weight,
+            &mut self.surprise,
             &mut self.log_prob,
             &mut self.reward,
             &mut self.truncated_observation,
@@ -115,9 +130,66 @@ impl Rollout {
     /// Fills `advantage` and `target` (one number per row) from rewards, ends and values, with GAE weight `lambda`
     /// (Schulman et al. 2016).
     pub fn estimate_advantages(&mut self, discount: f32, lambda: f32) {
+        let mut advantage = std::mem::take(&mut self.advantage);
+        let said = std::mem::take(&mut self.said);
+        self.accumulate(discount, lambda, &said, &mut advantage);
+        self.target.clear();
+        self.target
+            .extend(advantage.iter().zip(&self.value).map(|(a, v)| a + v));
+        for ((a, t), said) in advantage.iter_mut().zip(&mut self.target).zip(&said) {
+            *t -= said[0];
+            *a -= said[1];
+        }
+        (self.advantage, self.said) = (advantage, said);
+    }
+
+    /// What the group mean of the others' advantages is, for every weight of `lambdas`.
+    pub fn find_surprises(&mut self, discount: f32, common: CommonChance, lambdas: &[f32]) {
+        let (rows, q) = (self.rows(), lambdas.len());
+        let members = common.members.max(1);
+        let group = common.worlds * members;
+        let mut surprise = std::mem::take(&mut self.surprise);
+        surprise.clear();
+        surprise.resize(rows * q, 0.0);
+        let mut advantage = Vec::new();
+        for (k, lambda) in lambdas.iter().enumerate().filter(|_| common.worlds >= 4) {
+            self.accumulate(discount, *lambda, &[], &mut advantage);
+            for period in 0..self.periods {
+                let mut from = period * self.slots;
+                let end = from + self.slots;
+                while from < end {
+                    let to = (from + group).min(end);
+                    let worlds = (to - from) / members;
+                    for m in (0..members).filter(|_| worlds >= 4) {
+                        let each = || (from + m..to).step_by(members);
+                        let sum: f64 = each().map(|i| f64::from(advantage[i])).sum();
+                        for i in each() {
+                            surprise[i * q + k] = ((sum - f64::from(advantage[i])) / (worlds - 1) as f64) as f32;
+                        }
+                    }
+                    from = to;
+                }
+            }
+            let square = surprise
+                .iter()
+                .skip(k)
+                .step_by(q)
+                .map(|s| f64::from(*s).powi(2))
+                .sum::<f64>();
+            let unit = (rows as f64 / square.max(f64::MIN_POSITIVE)).sqrt() as f32;
+            surprise
+                .iter_mut()
+                .skip(k)
+                .step_by(q)
+                .for_each(|s| *s = (*s * unit).clamp(-4.0, 4.0));
+        }
+        self.surprise = surprise;
+    }
+
+    /// Advantages of all rows, less what the noise of later rows is said to have earned.
+    fn accumulate(&self, discount: f32, lambda: f32, said: &[[f32; 2]], advantage: &mut Vec<f32>) {
         let (n, rows) = (self.slots, self.rows());
-        self.advantage.resize(rows, 0.0);
-        self.target.resize(rows, 0.0);
+        advantage.resize(rows, 0.0);
         // What comes after each row: the next row's value unless the episode ended there.
         let mut next: Vec<f32> = self.value[n..n + rows].to_vec();
         for (&row, &value) in self.truncated_rows.iter().zip(&self.truncated_value) {
@@ -130,11 +202,10 @@ impl Rollout {
             let carried = if self.ended[row] || row + n >= rows {
                 0.0
             } else {
-                self.advantage[row + n]
+                advantage[row + n] - said.get(row + n).map_or(0.0, |s| s[0])
             };
             let decay = fault!("learner.undiscounted", lambda, discount * lambda);
-            self.advantage[row] = delta + decay * carried;
-            self.target[row] = self.advantage[row] + self.value[row];
+            advantage[row] = delta + decay * carried;
         }
     }
 }
@@ -169,12 +240,21 @@ impl Rollout {
     /// because several worlds meet them. Of this common part the targets of the values keep the share `kept`: it is
     /// noise to their slope in the states, and only slowly teaches their level. Groups of fewer than four worlds are
     /// left alone.
-    pub fn remove_common(&mut self, common: CommonChance, kept: f32) {
+    ///
+    /// Shocks work differently at different states: what `powers` powers of the observed (`width` numbers a row) explain is taken out of advantages, too.
+    /// `even` weighs the rows of each period of a group by (1 / the root mean square of what is left)^`even`: 0 all alike, 1 so that no period
+    /// with great chance rules the others; the weights are in `weight`.
+    #[cfg(feature = "learn")]
+    pub fn remove_common(&mut self, common: CommonChance, kept: f32, width: usize, powers: u32, even: f64) {
         let members = common.members.max(1);
         let group = common.worlds * members;
+        self.weight.clear();
+        self.weight.resize(self.rows(), 1.0);
         if common.worlds < 4 {
             return;
         }
+        let (mut advantage, mut seen) = (Vec::new(), Vec::new());
+        let mut groups: Vec<(usize, usize, f64)> = Vec::new();
         for period in 0..self.periods {
             let mut from = period * self.slots;
             let end = from + self.slots;
@@ -185,14 +265,57 @@ impl Rollout {
                     let rows = || (from + m..to).step_by(members);
                     let mean = rows().map(|i| f64::from(self.advantage[i])).sum::<f64>() / worlds as f64;
                     let mean = mean as f32;
+                    advantage.clear();
+                    seen.clear();
                     for i in rows() {
-                        self.advantage[i] -= mean;
                         self.target[i] -= (1.0 - kept) * mean;
+                        advantage.push(self.advantage[i]);
+                        seen.extend_from_slice(&self.observation[i * width..(i + 1) * width]);
+                    }
+                    if powers == 0 {
+                        advantage.iter_mut().for_each(|a| *a -= mean);
+                    } else {
+                        super::chance::remove_explained(&mut [&mut advantage], &seen, width, powers);
+                    }
+                    let square = advantage.iter().map(|a| f64::from(*a).powi(2)).sum::<f64>() / worlds as f64;
+                    groups.push((from + m, to, square));
+                    for (i, a) in rows().zip(&advantage) {
+                        self.advantage[i] = *a;
                     }
                 }
                 from = to;
             }
         }
+        if even == 0.0 {
+            return;
+        }
+        let n = groups.len().max(1) as f64;
+        let floor = 1e-8 * groups.iter().map(|g| g.2).sum::<f64>() / n + f64::MIN_POSITIVE;
+        let level = groups.iter().map(|g| (g.2 + floor).ln()).sum::<f64>() / n;
+        let most = MOST_EVEN.ln();
+        for (first, end, square) in groups {
+            let factor = (even * (-0.5 * ((square + floor).ln() - level)).clamp(-most, most)).exp() as f32;
+            (first..end).step_by(members).for_each(|i| self.weight[i] = factor);
+        }
+    }
+
+    /// Lets rows count as [`Self::remove_common`] has weighed them.
+    #[cfg(feature = "learn")]
+    pub(super) fn even_out(&mut self) {
+        for (a, w) in self.advantage.iter_mut().zip(&self.weight) {
+            *a *= w;
+        }
+    }
+
+    /// Holds targets within `times` the distance from their median to their quantiles of 5 and 95 %: few with a great loss do not rule the fit.
+    #[cfg(feature = "learn")]
+    pub(super) fn hold_targets(&mut self, times: f32) {
+        let mut sorted: Vec<f32> = self.target.iter().step_by(8).copied().collect();
+        sorted.sort_by(f32::total_cmp);
+        let at = |q: f64| sorted[((sorted.len() - 1) as f64 * q) as usize];
+        let (low, middle, high) = (at(0.05), at(0.5), at(0.95));
+        let (down, up) = (middle - times * (middle - low), middle + times * (high - middle));
+        self.target.iter_mut().for_each(|t| *t = t.clamp(down, up));
     }
 }
 
@@ -243,6 +366,7 @@ mod tests {
         assert_eq!(r.rows_mostly_played(0.5, 0.1).len(), 6);
     }
 
+    #[cfg(feature = "learn")]
     #[test]
     fn what_slots_share_is_taken_out_of_advantages() {
         // Two groups of four worlds with two members each: a shock hits member m of group g by 10 g + m.
@@ -258,13 +382,13 @@ mod tests {
             target: own.iter().zip(&hit).map(|(a, b)| a + b + 5.0).collect(),
             ..Rollout::default()
         };
-        r.remove_common(CommonChance { worlds: 4, members }, 0.25);
+        r.remove_common(CommonChance { worlds: 4, members }, 0.25, 0, 0, 0.0);
         for s in 0..slots {
             assert!((r.advantage[s] - own[s]).abs() < 1e-5);
             assert!((r.target[s] - own[s] - 5.0 - 0.25 * hit[s]).abs() < 1e-5);
         }
         let before = r.clone();
-        r.remove_common(CommonChance { worlds: 3, members }, 0.25);
+        r.remove_common(CommonChance { worlds: 3, members }, 0.25, 0, 0, 0.0);
         assert_eq!(r.advantage, before.advantage);
     }
 

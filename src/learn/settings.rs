@@ -33,7 +33,7 @@ pub const DRIVER_KEYS: &[Key] = &[
             lo: 1,
             hi: 1_000_000_000,
         },
-        default: "the scenario's; in worlds that never end until the discount factor has fallen to 1e-3, at least 200",
+        default: "the scenario's; in worlds that never end until the discount factor has fallen to 1e-3, at least 200 (ppo: to 0.03, at least 10)",
         doc: "periods after which an episode's record stops; the world does not end there, so learners look beyond",
     },
     Key {

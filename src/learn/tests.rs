@@ -560,6 +560,14 @@ mod neural {
                 ..A2cOptions::default()
             };
             let p = PpoOptions {
+                control_variates: false,
+                try_noise: false,
+                common_powers: 0,
+                even_out: 0.0,
+                hold_targets: 0.0,
+                least_std: 0.0,
+                spread: Some(0.0),
+                remembered: 1.0,
                 optimizer,
                 horizon: 16,
                 gae_lambda: 0.9,

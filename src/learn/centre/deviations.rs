@@ -102,9 +102,14 @@ pub(super) fn search(trial: &mut Trial<'_>, dims: usize, most: u64) -> First {
         false => "learning starts in the middle of the bounds",
     };
     First {
-        constant: if taken { bounded(&at) } else { Vec::new() },
+        constant: if taken {
+            bounded(&at, super::FURTHEST)
+        } else {
+            Vec::new()
+        },
         steps: trial.steps,
         said: turning.then(|| format!("{said}: {from}")),
+        ..First::default()
     }
 }
 

@@ -8,6 +8,8 @@ use super::simd;
 use super::simd::{Start, View, product};
 use super::{Activation, Net, Workspace, init, room};
 use crate::num::random::Stream;
+#[cfg(feature = "learn")]
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// Most rows that are inferred together.
@@ -76,6 +78,20 @@ impl Mlp {
         let (i, o) = (self.sizes[n - 2], self.sizes[n - 1]);
         let start = self.params.len() - i * o - o;
         self.params.edit()[start..].split_at_mut(i * o)
+    }
+
+    /// Scales the first layer so that its units vary by `gain` (standard deviation) where inputs vary by one, and draws its biases between -`gain`
+    /// and `gain`. Orthogonal weights keep the length of a row: where inputs are few, units hardly vary, and the network is nearly linear.
+    #[cfg(feature = "learn")]
+    pub fn spread_first(&mut self, gain: f64, rng: &mut Stream) {
+        let (i, o) = (self.sizes[0], self.sizes[1]);
+        let (weights, biases) = self.params.edit()[..i * o + o].split_at_mut(i * o);
+        let square = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / o as f64;
+        let factor = (gain / square.sqrt()) as f32;
+        weights.iter_mut().for_each(|w| *w *= factor);
+        for b in biases {
+            *b = (gain * (2.0 * rng.random::<f64>() - 1.0)) as f32;
+        }
     }
 
     /// The network for the inputs before the last ones, which always have the values `last`.

@@ -318,7 +318,7 @@ impl Learner for Sac {
     }
 
     fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<Option<String>, LearnError> {
-        let found = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
+        let found = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10, None);
         self.centre = found.constant;
         self.tried += found.steps;
         self.memory.steps += found.steps;

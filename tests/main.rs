@@ -49,6 +49,7 @@ mod places;
 mod profiles;
 mod program;
 mod random_finite;
+mod rests;
 mod retirement;
 mod right_answers;
 mod screens;

@@ -11,7 +11,6 @@ use crate::diag::Diagnostic;
 use crate::driver;
 use crate::report::at_rest::of_rest;
 use crate::report::content::Content;
-use crate::solve::at_rest::at_rest;
 use crate::solve::economy::Economy;
 use crate::solve::progress::{Control, Progress};
 use crate::verify::defined;
@@ -69,12 +68,12 @@ fn found(compiled: &Compiled, concept: Option<&str>, meter: &Meter) -> Result<Co
             true => Control::Continue,
             false => Control::Cancel,
         };
-    let rest = at_rest(&economy, &mut progress)?;
+    let (rest, judged) = driver::rest::at_rest(&economy, &mut progress)?;
     let numbers: Vec<(&str, usize, f64)> = rest
         .numbers
         .iter()
         .map(|n| (n.name.as_str(), n.members, n.value))
         .collect();
     let defined = defined::at_rest(&model, &numbers)?;
-    Ok(of_rest(&model, &economy.conduct(), &rest, &defined))
+    Ok(of_rest(&model, &economy.conduct(), (&rest, judged.as_ref()), &defined))
 }

@@ -11,6 +11,7 @@ mod hints;
 mod idle;
 mod one;
 mod reach;
+pub mod rest;
 mod several;
 pub mod transition;
 mod unclear;

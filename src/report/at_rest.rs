@@ -1,12 +1,19 @@
 //! An economy at rest, as [`Content`]: its numbers by name, with sums over members, and what was checked.
 
 use super::content::{Check, Content, NamedTable};
+use super::outcome::proof;
 use super::table::Table;
 use crate::check::Model;
+use crate::driver::rest::{AGREE, Judged};
 use crate::solve::at_rest::{AtRest, Number, STAYING};
 
-/// The content of a steady state under a concept in words; `defined`: what the file defines there, name and value.
-pub fn of_rest(model: &Model, concept: &str, rest: &AtRest, defined: &[(String, f64)]) -> Content {
+/// The content of a steady state under a concept in words, and how it was judged where it is a game's; `defined`: what the file defines there, name and value.
+pub fn of_rest(
+    model: &Model,
+    concept: &str,
+    (rest, judged): (&AtRest, Option<&Judged>),
+    defined: &[(String, f64)],
+) -> Content {
     let mut names: Vec<String> = Vec::new();
     let mut kinds: Vec<String> = Vec::new();
     let mut values: Vec<f64> = Vec::new();
@@ -42,21 +49,18 @@ pub fn of_rest(model: &Model, concept: &str, rest: &AtRest, defined: &[(String, 
         );
         values.push(*value);
     }
-    let mut facts = vec![
+    let facts = vec![
         ("method".to_string(), rest.method.clone()),
         ("concept".into(), concept.into()),
         ("shocks".into(), "at their means".into()),
     ];
-    if rest.residual.is_nan() {
-        facts.push(("certificate".into(), "that of the game: econc solve".into()));
-    }
     let many = names.len();
     Content {
         model: model.name.clone(),
         title: model.title.clone(),
         headline: "steady state".into(),
         facts,
-        certificate: checks(rest),
+        certificate: checks(rest, judged),
         tables: vec![NamedTable {
             stem: "steady_state".into(),
             caption: "Where the economy rests".into(),
@@ -94,8 +98,20 @@ fn sums(numbers: &[Number]) -> Vec<(String, f64)> {
     out.into_iter().filter(|o| o.2 > 1).map(|o| (o.0, o.1)).collect()
 }
 
-fn checks(rest: &AtRest) -> Vec<Check> {
+fn checks(rest: &AtRest, judged: Option<&Judged>) -> Vec<Check> {
     let mut out = Vec::new();
+    if let Some(judged) = judged {
+        out.push(Check {
+            name: "rest of the game on a smaller box of states, distance".into(),
+            measured: judged.apart,
+            shown: None,
+            bound: format!("at most {AGREE:.0e}"),
+            pass: Some(judged.apart <= AGREE),
+            note: "largest of all states and actions, as a share of one plus their size; the rows below are of lives that begin beside the rest"
+                .into(),
+        });
+        out.extend(judged.proofs.iter().map(proof));
+    }
     if !rest.residual.is_nan() {
         out.push(Check {
             name: "conditions of rest, largest residual".into(),

@@ -30,7 +30,14 @@ pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
     let p = &e.players;
     let table = Table::new()
         .texts("player", p.iter().map(|x| x.name.clone()).collect())
-        .numbers("value", p.iter().map(|x| x.value).collect())
+        .numbers("value", p.iter().map(|x| x.value).collect());
+    // Where all lives start at one place there is nothing to draw.
+    let drawn = p.iter().any(|x| x.value_error > 1e-12 * x.value.abs());
+    let table = match drawn {
+        true => table.numbers("error of value", p.iter().map(|x| x.value_error).collect()),
+        false => table,
+    };
+    let table = table
         .numbers("one-shot gain", p.iter().map(|x| x.one_shot).collect())
         .numbers("best-reply gain", p.iter().map(|x| x.best_reply).collect());
     let mut out = vec![NamedTable {

@@ -402,6 +402,9 @@ fn trusted(c: &Certificate) -> Option<Check> {
 /// A proof in the economy as a row.
 pub(super) fn proof(p: &ProofRow) -> Check {
     let show = |x: f64| match p.scale {
+        // What could not be computed counts as beyond every limit.
+        Scale::Log if x >= 300.0 => "no number".to_string(),
+        Scale::Log if x == f64::NEG_INFINITY => "0".to_string(),
         Scale::Log => format!("10^{x:.2}"),
         Scale::Share => format!("{} %", number::compact(100.0 * x)),
         Scale::Plain => number::compact(x),

@@ -75,7 +75,10 @@ pub struct Number {
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Diagnostic> {
     match Resting::of(economy) {
         Ok(conditions) => match by_conditions(&conditions) {
-            Ok(found) => Ok(found),
+            Ok(mut found) => {
+                found.elsewhere.extend(unlike(economy, &conditions, &found));
+                Ok(found)
+            }
             Err(none) if economy.lone().is_ok() => alone(economy).map_err(|_| none),
             Err(none) => Err(none),
         },
@@ -87,6 +90,7 @@ pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Di
             let none = || {
                 Diagnostic::error("E0910", "no place was found where the economy rests")
                     .note(refused.headline.clone())
+                    .note(looked_in(economy))
                     .hint("econc solve shows where its solution goes, econc simulate where play leads; open_loop, competitive and planner need no policy to find a rest: --concept")
             };
             played(economy, "joint", found.ok_or_else(none)?)
@@ -98,6 +102,18 @@ pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Di
         .hint("econc solve finds its equilibrium")),
         Err(refused) => Err(refused),
     }
+}
+
+/// The domains that a rest was looked for in.
+fn looked_in(economy: &Economy) -> String {
+    let states = economy.model.states.iter();
+    let all: Vec<String> = states
+        .map(|s| format!("{} from {} to {}", s.name, s.domain.lo, s.domain.hi))
+        .collect();
+    format!(
+        "it was looked for inside the domains ({}): an economy that leaves them rests nowhere in them",
+        all.join(", ")
+    )
 }
 
 /// The rest of a linear-quadratic game.
@@ -290,6 +306,41 @@ fn elsewhere(r: &Resting, point: &[f64], others: &[Vec<f64>]) -> Option<Diagnost
         d = d.note(text.join(", "));
     }
     Some(d.hint("the rest that is shown is the first one from around `start`: a `start` near another one finds that"))
+}
+
+/// Where members who are alike begin unlike: whether what each of them has at rest is left open, so that they need never have the same (E0996).
+fn unlike(economy: &Economy, r: &Resting, found: &AtRest) -> Option<Diagnostic> {
+    let model = economy.model;
+    let begin = |s: &crate::check::model::State| {
+        let axis = s.owner.and_then(|a| model.agents[a].axis)?;
+        let many = !model.graph.axes[axis.0 as usize].continuum
+            && model.graph.inputs[s.input.0 as usize].shape.contains(&axis)
+            && model.graph.elements(&[axis]) > 1;
+        let start = &model.graph.nodes[s.start?.0 as usize];
+        Some(many && start.shape.contains(&axis) && start.domain.lo < start.domain.hi)
+    };
+    let apart = model.states.iter().any(|s| begin(s) == Some(true));
+    let known = found.elsewhere.iter().any(|d| d.code == "E0996");
+    if !apart || known || found.numbers.len() != r.slots.len() {
+        return None;
+    }
+    let each = Resting::by_member(economy).ok()?;
+    let of = |input: &usize| {
+        let slot = r.slots.iter().position(|s| s.inputs.contains(input))?;
+        Some(found.numbers[slot].value)
+    };
+    let mut point: Vec<f64> = each
+        .slots
+        .iter()
+        .map(|s| of(s.inputs.first()?))
+        .collect::<Option<_>>()?;
+    point.extend(shadows(&each, &point));
+    let open = undetermined(&each, &point);
+    let names: Vec<String> = open.iter().map(|k| each.slots[*k].name.clone()).collect();
+    (!names.is_empty()).then(|| {
+        continuum(&names)
+            .note("members who are alike in everything else begin unlike, and what they differ by need never go away")
+    })
 }
 
 /// States and actions that the conditions of rest leave open at a root.

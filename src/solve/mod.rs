@@ -12,6 +12,7 @@ mod kinked;
 pub mod located;
 mod lost;
 pub mod observed;
+pub mod quiet;
 
 pub mod benchmarks;
 mod bounded;

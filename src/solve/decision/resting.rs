@@ -28,7 +28,7 @@ pub struct Slot {
     /// How many members have it.
     pub members: usize,
     /// The inputs that carry it, the first member's first.
-    inputs: Vec<usize>,
+    pub(in crate::solve) inputs: Vec<usize>,
     /// Where its domain ends.
     pub ends: (f64, f64),
     /// A range where lives begin, if the file says so.
@@ -88,6 +88,18 @@ impl Resting {
     /// E0810 for whole numbers, choices among finitely many things, stages, schedules, ends and horizons, a continuum, and for concepts under which what
     /// others will answer matters.
     pub fn of(economy: &Economy) -> Result<Resting, Diagnostic> {
+        Resting::made(economy, false)
+    }
+
+    /// The same with slots of its own for each member, also of those who are alike.
+    ///
+    /// # Errors
+    /// As [`Resting::of`].
+    pub fn by_member(economy: &Economy) -> Result<Resting, Diagnostic> {
+        Resting::made(economy, true)
+    }
+
+    fn made(economy: &Economy, by_member: bool) -> Result<Resting, Diagnostic> {
         refused(economy)?;
         let mut joint = Model {
             information: Information::Full,
@@ -125,6 +137,7 @@ impl Resting {
             b,
             fixed,
             ids: Vec::new(),
+            by_member,
         };
         let held = source.hold()?;
         source.finish(held)
@@ -372,6 +385,8 @@ struct Source<'a> {
     fixed: Vec<f64>,
     /// What carries each slot, the first member's first.
     ids: Vec<Vec<Id>>,
+    /// Whether members who are alike have slots of their own.
+    by_member: bool,
 }
 
 impl Source<'_> {
@@ -437,7 +452,7 @@ impl Source<'_> {
             return (0..elements).map(|e| vec![e]).collect();
         };
         let members = model.graph.elements(&model.agents[agent].shape).max(1);
-        if members == 1 || !alike(model, axis) {
+        if members == 1 || self.by_member || !alike(model, axis) {
             return (0..elements).map(|e| vec![e]).collect();
         }
         let of = |m: usize| located::own(model, agent, Some(m), elements);

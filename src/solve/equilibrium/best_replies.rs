@@ -102,25 +102,20 @@ impl EquilibriumMethod for BestReplies {
     }
 
     fn solve(&self, economy: &Economy, _seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
-        let game = Game::new(economy).map_err(|d| vec![d])?;
-        let mut found: Vec<Solution> = Vec::new();
-        let mut failed: Option<Diagnostic> = None;
-        let mut begun = 0;
-        for start in STARTS {
-            // A start that used up the work leaves none to the others.
-            if game.work.get() > game.most() && begun > 0 {
-                break;
-            }
-            begun += 1;
-            match game.settle(start, progress) {
-                Ok(s) => {
-                    if found.iter().all(|f| distance(f, &s).0 > SAME || distance(f, &s).1 > 0) {
-                        found.push(s);
-                    }
-                }
-                Err(d) if d.code == "E0906" => return Err(vec![d]),
-                Err(d) => failed = failed.or(Some(d)),
-            }
+        let mut game = Game::new(economy).map_err(|d| vec![d])?;
+        let mut scope = Vec::new();
+        let (mut found, mut begun, mut failed) = game.from_all_starts(progress)?;
+        // Members who are alike need not do alike: one may be in and the other out.
+        if found.is_empty() && game.shared.iter().any(Option::is_some) && game.work.get() <= game.most() {
+            game.shared = vec![None; game.shared.len()];
+            let (apart, more, _) = game.from_all_starts(progress)?;
+            found = apart;
+            scope = vec![
+                format!("members alike who do alike: none from {begun} starts"),
+                format!("each by itself: {more} starts"),
+            ];
+            begun += more;
+            failed = failed.map(|d| d.note(ALIKE_AND_APART));
         }
         if found.is_empty() {
             return Err(failed.into_iter().collect());
@@ -130,7 +125,7 @@ impl EquilibriumMethod for BestReplies {
             solution,
             others: found,
             searches: begun,
-            scope: Vec::new(),
+            scope,
             discretised: game.discretised,
             steady_state: Vec::new(),
             perceived: None,
@@ -146,6 +141,10 @@ impl EquilibriumMethod for BestReplies {
 pub fn frame(economy: &Economy) -> Result<Solution, Diagnostic> {
     Ok(Game::new(economy)?.empty)
 }
+
+/// What was looked for where members are alike, for a refusal.
+const ALIKE_AND_APART: &str =
+    "members who are alike were looked for with one policy for all, and then each with its own; neither settles";
 
 /// The largest distance of a number, as a share of its size, and how many finite choices differ.
 fn distance(a: &Solution, b: &Solution) -> (f64, usize) {
@@ -271,6 +270,37 @@ impl<'m> Game<'m> {
             discretised: problem.discretised.clone(),
             work: Cell::new(0.0),
         })
+    }
+
+    /// The equilibria from all starts, how many starts were tried, and why the first that failed did.
+    ///
+    /// # Errors
+    /// E0906 when stopped.
+    #[allow(clippy::type_complexity)]
+    fn from_all_starts(
+        &self,
+        progress: &mut dyn Watch,
+    ) -> Result<(Vec<Solution>, usize, Option<Diagnostic>), Vec<Diagnostic>> {
+        let mut found: Vec<Solution> = Vec::new();
+        let mut failed: Option<Diagnostic> = None;
+        let mut begun = 0;
+        for start in STARTS {
+            // A start that used up the work leaves none to the others.
+            if self.work.get() > self.most() && begun > 0 {
+                break;
+            }
+            begun += 1;
+            match self.settle(start, progress) {
+                Ok(s) => {
+                    if found.iter().all(|f| distance(f, &s).0 > SAME || distance(f, &s).1 > 0) {
+                        found.push(s);
+                    }
+                }
+                Err(d) if d.code == "E0906" => return Err(vec![d]),
+                Err(d) => failed = failed.or(Some(d)),
+            }
+        }
+        Ok((found, begun, failed))
     }
 
     /// Most instructions of all replies.

@@ -140,6 +140,7 @@ pub(super) fn judge(
         players.push(PlayerVerdict {
             name: player.name.clone(),
             value: own,
+            value_error: 0.0,
             one_shot: gain.share,
             best_reply: gain.share,
         });

@@ -77,6 +77,7 @@ pub(super) fn prove(seated: &Seated, played: &Played) -> Result<Judged, Diagnost
     let standing = PlayerVerdict {
         name: seated.player.name.clone(),
         value: promised,
+        value_error: played.promised_error,
         one_shot: gain,
         best_reply: f64::NAN,
     };

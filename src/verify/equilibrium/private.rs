@@ -469,6 +469,7 @@ impl<'a> Reader<'a> {
             PlayerVerdict {
                 name: who.name.clone(),
                 value: played.promised,
+                value_error: played.promised_error,
                 one_shot: best.0,
                 best_reply: whole,
             },

@@ -9,6 +9,9 @@ pub struct PlayerVerdict {
     pub name: String,
     /// What the equilibrium is worth to it where the economy starts (average over starts).
     pub value: f64,
+    /// The standard error of that average, where the economy starts at random; 0 where it starts at one place.
+    #[serde(default)]
+    pub value_error: f64,
     /// The largest gain from one deviation at visited places, in `unit`; not a number where it was not measured.
     pub one_shot: f64,
     /// The gain from a best reply over a whole life at the starts, in `unit`; not a number where it was not measured.

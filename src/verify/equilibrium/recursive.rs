@@ -56,6 +56,7 @@ pub(super) fn judge(
             players.push(PlayerVerdict {
                 name: player.name.clone(),
                 value: played.promised,
+                value_error: played.promised_error,
                 ..players[k].clone()
             });
             continue;
@@ -78,6 +79,7 @@ pub(super) fn judge(
         if answered && model.information == Information::Observed {
             observation::prove(&seated, &visits, &mut own.world)?;
         }
+        own.standing.value_error = played.promised_error;
         unit = own.unit;
         moved = f64::max(moved, own.moved);
         for p in &mut own.world.proofs {

@@ -95,6 +95,7 @@ pub(super) fn judge(
                     &on(&found.solution, population, &p.value),
                     &population.mass,
                 ),
+                value_error: 0.0,
                 one_shot: certificate.deviation.as_ref().map_or(f64::NAN, |d| 10f64.powf(d.max)),
                 best_reply: f64::NAN,
             })

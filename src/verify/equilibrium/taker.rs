@@ -16,9 +16,6 @@ use crate::solve::progress::Watch;
 use crate::verify::world::play::Played;
 use crate::verify::world::{WorldCertificate, promise};
 
-/// How the reply is solved, from the first try to the last: where first-order conditions decide their solution is soon exact.
-const TRIES: [By; 4] = [By::Conditions, By::Values(1), By::Values(2), By::Values(4)];
-
 /// Measures, where everybody played `lives`; `prices` are those that he takes as given, numbers of the model's prices.
 ///
 /// # Errors
@@ -47,7 +44,15 @@ pub(super) fn prove(
     let mut last: Option<(WorldCertificate, Judged)> = None;
     let mut unsettled: Option<Diagnostic> = None;
     let left = best_reply::allowance(model);
-    for by in TRIES {
+    // From the first try to the last: where first-order conditions decide their solution is soon exact.
+    let tries = [
+        By::Conditions,
+        By::Close(&lives.ranges),
+        By::Values(1),
+        By::Values(2),
+        By::Values(4),
+    ];
+    for by in tries {
         if left.get() <= 0.0 {
             break;
         }
@@ -72,6 +77,7 @@ pub(super) fn prove(
         let standing = PlayerVerdict {
             name: seated.player.name.clone(),
             value: promised,
+            value_error: lives.promised_error,
             one_shot: gain,
             best_reply: -less,
         };
@@ -95,6 +101,7 @@ pub(super) fn prove(
         let standing = PlayerVerdict {
             name: seated.player.name.clone(),
             value: promised,
+            value_error: lives.promised_error,
             one_shot: f64::NAN,
             best_reply: f64::NAN,
         };

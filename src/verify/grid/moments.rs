@@ -1,10 +1,15 @@
 //! Moments under the solution: of shocks beside those of their chains, of states, actions and the reward. They inform. Those of what the file defines
 //! are added where the economy is known (`verify/defined.rs`).
 
+use super::simulated::Simulated;
 use super::{Certificate, GridEvidence, Proof, SeriesMoments, rest};
 use crate::chance::chain;
 use crate::diag::{Diagnostic, plain};
 use crate::num::statistics;
+use crate::solve::problem::Spec;
+
+/// How near states must come to where they were, as a share of one plus their size, to have returned.
+const RETURNED: f64 = 1e-9;
 
 /// Moments of what was simulated.
 pub struct Moments;
@@ -27,6 +32,8 @@ pub struct Lives {
     pub last: Vec<bool>,
     /// Periods that count, one number per path.
     pub whole: Vec<usize>,
+    /// Whether there is no chance, and the periods that count are whole rounds of what goes round: moments are then exact.
+    pub round: bool,
 }
 
 impl PartialEq for Lives {
@@ -65,7 +72,14 @@ impl Lives {
             name: name.into(),
             mean: statistics::mean(&counted),
             sd: statistics::sd(&counted),
-            errors: rest::standard_errors(&counted, &lives),
+            errors: match (self.round, lives.as_slice()) {
+                (true, _) => (0.0, 0.0),
+                // Lives that are all the same are one.
+                (false, [first, others @ ..]) if others.iter().all(|x| x == first) => {
+                    rest::standard_errors(&counted, &lives[..1])
+                }
+                (false, all) => rest::standard_errors(&counted, all),
+            },
             autocorrelation: pairs.correlation(),
             min: counted.iter().copied().fold(f64::INFINITY, f64::min),
             max: counted.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -74,12 +88,32 @@ impl Lives {
     }
 }
 
+/// Where there is no chance and states return to where they were: so many periods of each path that they are whole rounds. `None` where there is chance, or
+/// some path does not come back.
+fn rounds(spec: &Spec, played: &Simulated, paths: usize) -> Option<Vec<usize>> {
+    if spec.horizon.is_some() || spec.ends || spec.chain.transition.len() != 1 || spec.noise_weights.len() != 1 {
+        return None;
+    }
+    let periods = played.times.len() / paths;
+    let at = |t: usize, p: usize| played.states.iter().map(move |x| x[t * paths + p]);
+    let same = |a: usize, b: usize, p: usize| {
+        let mut pairs = at(a, p).zip(at(b, p));
+        pairs.all(|(x, y)| (x - y).abs() <= RETURNED * (1.0 + x.abs()))
+    };
+    let round = |p: usize| {
+        let last = periods.checked_sub(1)?;
+        let length = (1..=periods / 2).find(|k| same(last, last - k, p))?;
+        Some(periods - periods % length)
+    };
+    (0..paths).map(round).collect()
+}
+
 impl Proof for Moments {
     fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         let (spec, played, paths) = (bench.bellman.problem.spec(), bench.played, bench.paths);
         out.burn_in = played.before;
-        out.counted = (played.whole.iter().sum::<usize>() / paths, paths);
         let values = |s: usize| spec.chain.values.iter().map(move |v| v[s]).collect::<Vec<f64>>();
+        let rounds = rounds(spec, played, paths);
         let lives = Lives {
             joint: played.times.iter().map(|at| at.shock).collect(),
             time: played.times.iter().map(|at| at.time).collect(),
@@ -87,8 +121,10 @@ impl Proof for Moments {
             actions: played.actions.clone(),
             reward: played.reward.clone(),
             last: played.last.clone(),
-            whole: played.whole.clone(),
+            round: rounds.is_some(),
+            whole: rounds.unwrap_or_else(|| played.whole.clone()),
         };
+        out.counted = (lives.whole.iter().sum::<usize>() / paths, paths);
         for (s, name) in spec.chain.names.iter().enumerate() {
             let values = values(s);
             let x: Vec<f64> = lives.joint.iter().map(|j| values[*j]).collect();

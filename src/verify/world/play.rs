@@ -29,6 +29,8 @@ pub struct Played {
     pub weight: f64,
     /// Value promised at the starts, mean over lives.
     pub promised: f64,
+    /// Its standard error, where lives start at random.
+    pub promised_error: f64,
     /// Discounted rewards of each world's first life (with the value that remains where simulation stopped) less the value
     /// promised at its start, one number per world; empty where the discount is not one number.
     pub gaps: Vec<f64>,
@@ -324,6 +326,7 @@ pub fn play(
         by_weight,
         weight,
         promised: crate::num::statistics::mean(&promised),
+        promised_error: crate::num::statistics::sd(&promised) / (promised.len().max(1) as f64).sqrt(),
         gaps: if known {
             earned.iter().zip(&promised).map(|(e, p)| e - p).collect()
         } else {

@@ -405,6 +405,19 @@ fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
         Some(found) => d.note(found.to_string()),
         None => d,
     };
+    let d = if stand.outside > 0 {
+        let axes = game.carrier.axes().iter().zip(&game.decision.spec().states);
+        let ends: Vec<String> = axes
+            .map(|(r, s)| format!("{} from {} to {}", s.name, r.lo, r.hi))
+            .collect();
+        d.note(format!(
+            "in the last sweep what is done leads outside the states that are solved ({}) {} times: where the economy would come to rest may lie outside them",
+            ends.join(", "),
+            stand.outside
+        ))
+    } else {
+        d
+    };
     let d = if stand.unsolved > 0 {
         d.note(format!(
             "at {} states no actions meet the conditions of all",

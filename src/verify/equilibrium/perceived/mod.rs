@@ -97,6 +97,7 @@ pub(super) fn judge(
     let standing = PlayerVerdict {
         name: model.agents[member.agent].name.clone(),
         value: promised(&world),
+        value_error: 0.0,
         one_shot: gain.map_or(f64::NAN, |p| 10f64.powf(p.value)),
         best_reply: f64::NAN,
     };

@@ -1,0 +1,282 @@
+//! The rest of a game: found, found again closer by, and judged.
+//!
+//! Where others will answer what one does, a rest is no better than the policies that lead there, and policies over a wide box of states are no
+//! better than their polynomials. So the game without chance is solved again on a small box around where it seemed to rest, and on a smaller
+//! one around that; what is shown is the last rest, and it must be where the one before it was. The solution of the wider of the two is judged as that
+//! of `econc solve` is: lives that begin beside the rest are played in the economy, and nobody may gain there.
+
+use crate::check::Model;
+use crate::check::model::{Setting, Settings};
+use crate::diag::{Diagnostic, Severity};
+use crate::graph::{Interval, Node, NodeId, Op, Phase};
+use crate::solve::at_rest::{self, AtRest};
+use crate::solve::economy::Economy;
+use crate::solve::equilibrium::{self, Found};
+use crate::solve::methods;
+use crate::solve::progress::Watch;
+use crate::solve::quiet::quiet;
+use crate::verify;
+use crate::verify::world::ProofRow;
+
+/// Half the width of the boxes, as shares of the size of the states at rest.
+const BOXES: [f64; 3] = [0.15, 0.06, 0.024];
+/// How far beside the rest lives begin that judge it, as a share of that half.
+const BESIDE: f64 = 0.4;
+/// Largest distance of the rest on two boxes, as a share of one plus its size.
+pub const AGREE: f64 = 1e-6;
+/// log10 of the largest error of a first-order condition beside the rest.
+pub const FIRST_ORDER: f64 = -3.5;
+/// Nodes of an axis, by the number of states.
+const NODES: [usize; 6] = [9, 9, 9, 9, 5, 4];
+/// Largest change of a sweep that counts as none: on small boxes values differ by little, and rounding is soon what moves.
+const TOLERANCE: f64 = 1e-8;
+/// Least size of a state at rest.
+const LEAST: f64 = 1e-2;
+
+/// How the rest of a game was judged.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Distance of the rest on the last two boxes, as a share of one plus its size.
+    pub apart: f64,
+    /// What was measured beside the rest, one entry per criterion.
+    pub proofs: Vec<ProofRow>,
+}
+
+/// Where an economy rests; with how that was judged where it is a game whose rest follows from policies.
+///
+/// # Errors
+/// Those of [`at_rest::at_rest`]; E0837 where the rest of a game does not hold.
+pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<(AtRest, Option<Judged>), Diagnostic> {
+    let rest = at_rest::at_rest(economy, progress)?;
+    if !rest.residual.is_nan() {
+        return Ok((rest, None));
+    }
+    let (rest, judged) = judged(economy, rest, progress)?;
+    Ok((rest, Some(judged)))
+}
+
+/// Looks at the rest of a game from close by.
+fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Result<(AtRest, Judged), Diagnostic> {
+    let model = economy.model;
+    let calm = quiet(model).map_err(|draw| {
+        refused().note(format!(
+            "the mean of `{draw}` moves with what is done, and no play without chance stands for it"
+        ))
+    })?;
+    let mut apart = f64::INFINITY;
+    let mut boxes: Vec<(Model, Found)> = Vec::new();
+    for share in BOXES {
+        let near = beside(&calm, &rest, share);
+        let small = Economy::of(&near)?;
+        let method = methods::for_several(&small, Some(&rest.method))?;
+        let Some(method) = method else { break };
+        let found = equilibrium::find(&small, method, 0, progress);
+        let (found, _) = found.map_err(|errors| unsolved(errors, share))?;
+        if found.steady_state.len() != rest.numbers.len() {
+            return Err(refused().note(format!(
+                "on a box of {:.0} % around it the policies lead elsewhere",
+                100.0 * share
+            )));
+        }
+        let pairs = rest.numbers.iter_mut().zip(&found.steady_state);
+        apart = pairs.fold(0.0, |most: f64, (old, (_, new))| {
+            let moved = (old.value - new).abs() / (1.0 + new.abs());
+            old.value = *new;
+            most.max(moved)
+        });
+        boxes.push((near, found));
+        if boxes.len() > 1 && apart <= AGREE {
+            break;
+        }
+    }
+    // Where the finer of the two rests is where the coarser does, the coarser has room for what is tried around it.
+    let judged = boxes.len().checked_sub(2).map(|k| boxes.swap_remove(k));
+    let Some((near, mut found)) = judged else {
+        return Err(refused());
+    };
+    if !(apart <= AGREE) {
+        return Err(refused()
+            .note(format!(
+                "solved on a smaller box of states it rests {apart:.1e} of its size away; {AGREE:.0e} was asked for"
+            ))
+            .hint("policies that bend near the rest are hard to follow: econc simulate shows where play leads"));
+    }
+    let small = Economy::of(&near)?;
+    let certificate = verify::equilibrium::judge(&near, &small, &mut found, 1, progress)
+        .map_err(|errors| errors.into_iter().next().unwrap_or_else(refused))?;
+    let proofs: Vec<ProofRow> = certificate
+        .world
+        .map_or_else(Vec::new, |w| w.proofs.into_iter().map(sharper).collect());
+    let failed = proofs.iter().find(|p| p.holds == Some(false));
+    let reason = certificate.reasons.iter().find(|d| d.severity == Severity::Error);
+    if let Some(reason) = reason {
+        let mut d = refused().note(reason.headline.clone());
+        d.notes.extend(reason.notes.iter().cloned());
+        return Err(d);
+    }
+    if let Some(row) = failed {
+        return Err(refused().note(format!(
+            "{} beside it is 10^{:.2}; at most 10^{:.2} was asked for",
+            row.name,
+            row.value,
+            row.limit.unwrap_or(f64::NAN)
+        )));
+    }
+    Ok((rest, Judged { apart, proofs }))
+}
+
+/// A first-order condition, which tells more of a rest than of a path.
+fn sharper(mut row: ProofRow) -> ProofRow {
+    if row.name.contains("first-order condition") && row.limit.is_some() {
+        row.limit = Some(FIRST_ORDER);
+        row.holds = Some(row.value <= FIRST_ORDER);
+    }
+    row
+}
+
+/// That a rest is none.
+fn refused() -> Diagnostic {
+    Diagnostic::error(
+        "E0837",
+        "where the policies of this game come to rest is not known well enough to be shown",
+    )
+    .hint("econc solve shows the policies and what is wrong with them; open_loop, competitive and planner need no policy to find a rest: --concept")
+}
+
+/// The refusal where the game has no solution close by.
+fn unsolved(errors: Vec<Diagnostic>, share: f64) -> Diagnostic {
+    let mut errors = errors.into_iter();
+    match errors.next() {
+        Some(d) if d.code == "E0906" || d.code == "E0825" => d,
+        Some(first) => {
+            let mut d = refused().note(format!(
+                "on a box of {:.0} % around it: {}",
+                100.0 * share,
+                first.headline
+            ));
+            d.notes.extend(first.notes.iter().cloned());
+            d
+        }
+        None => refused(),
+    }
+}
+
+/// The model on a box of so large a share around a rest, with lives that begin beside it.
+fn beside(model: &Model, rest: &AtRest, share: f64) -> Model {
+    let mut near = model.clone();
+    let count = rest.numbers.iter().filter(|n| !n.action).count();
+    let nodes = NODES[count.min(NODES.len() - 1)];
+    let mut grids: Vec<(String, Setting)> = Vec::new();
+    for i in 0..near.states.len() {
+        let state = &near.states[i];
+        let own = |name: &str| name == state.name || name.starts_with(&format!("{}[", state.name));
+        let values: Vec<f64> = (rest.numbers.iter())
+            .filter(|n| !n.action && own(&n.name))
+            .map(|n| n.value)
+            .collect();
+        let shape = model.graph.inputs[state.input.0 as usize].shape.clone();
+        let elements = model.graph.elements(&shape);
+        if values.len() != elements {
+            continue;
+        }
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let far = share * low.abs().max(high.abs()).max(LEAST);
+        let lo = (low - far).max(state.domain.lo);
+        let hi = (high + far).min(state.domain.hi);
+        // One state after the other below and above its rest; members who rest together begin together.
+        let sign = if i % 2 == 0 { -1.0 } else { 1.0 };
+        let together = high - low <= AGREE * (1.0 + high.abs());
+        let places: Vec<f64> = match together {
+            true => vec![values[0]; values.len()],
+            false => values.clone(),
+        };
+        let starts: Vec<f64> = (places.iter())
+            .map(|x| (x + sign * BESIDE * far).max(lo).min(hi))
+            .collect();
+        let ends = [Setting::Number(lo), Setting::Number(hi), Setting::Number(nodes as f64)];
+        grids.push((
+            format!("grid.{}", state.name),
+            Setting::Call("uniform".into(), ends.to_vec()),
+        ));
+        let span = state.span;
+        let first = Node {
+            op: if shape.is_empty() {
+                Op::Const(starts[0])
+            } else {
+                Op::Table(starts.clone())
+            },
+            shape,
+            domain: Interval {
+                lo: starts.iter().copied().fold(f64::INFINITY, f64::min),
+                hi: starts.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                lo_open: false,
+                hi_open: false,
+                integer: false,
+            },
+            phase: Phase::Constant,
+            span,
+        };
+        near.graph.nodes.push(first);
+        let node = NodeId(near.graph.nodes.len() as u32 - 1);
+        let state = &mut near.states[i];
+        state.start = Some(node);
+        state.grid = None;
+    }
+    if near.solve_settings().is_none() {
+        near.settings.push(Settings {
+            block: "solve".into(),
+            method: None,
+            entries: Vec::new(),
+            span: Default::default(),
+        });
+    }
+    for settings in near.settings.iter_mut().filter(|s| s.block == "solve") {
+        settings
+            .entries
+            .retain(|(key, _, _)| !key.starts_with("grid.") && key != "method" && key != "tolerance");
+        let span = settings.span;
+        settings
+            .entries
+            .push(("tolerance".into(), Setting::Number(TOLERANCE), span));
+        settings
+            .entries
+            .extend(grids.iter().map(|(key, grid)| (key.clone(), grid.clone(), span)));
+    }
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault;
+    use crate::solve::progress::silent;
+
+    /// Two who adjust at a cost, bounded where it does not matter.
+    const TWO: &str = "agent firm[2] {
+  state q in [0.2, 8], start 1
+  action u in [-3, 3]
+  q' = q + u
+  observe q, others(firm.q)
+  reward (10 - sum(firm.q)) * q - q^2 / 4 - 4 * u^2
+  discount 0.9
+}
+solve { concept = nash; method = joint }
+";
+
+    fn found() -> Result<f64, Diagnostic> {
+        let (model, d) = crate::compile(TWO, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{d:?}"));
+        let economy = Economy::of(&model)?;
+        at_rest(&economy, &mut silent).map(|(rest, _)| rest.numbers[0].value)
+    }
+
+    /// A policy that is a per cent off rests somewhere, agrees with itself on every box, and is refused.
+    #[test]
+    fn the_rest_of_policies_that_are_a_per_cent_off_is_refused() {
+        let right = fault::with("", found);
+        assert!(right.is_ok(), "{right:?}");
+        let wrong = fault::with("market.condition_off", found);
+        assert!(matches!(&wrong, Err(d) if d.code == "E0837"), "{wrong:?}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Where games rest, and where members who begin unlike do; moments of what goes round; members alike who do unlike.
+
+use econc::driver::{self, Request};
+use econc::solve::economy::Economy;
+use econc::solve::progress::silent;
+
+/// A leader and price takers beside it, with costs of adjustment; bounds bind far away only.
+fn leader(fringe: &str, from: (f64, f64), said: &str) -> String {
+    let (of, all) = match fringe {
+        "fringe" => ("fringe.F", "fringe.F"),
+        _ => ("others(fringe.F)", "sum(fringe.F)"),
+    };
+    let seen = if fringe == "fringe" {
+        "F".to_string()
+    } else {
+        format!("F, {of}")
+    };
+    format!(
+        "agent leader {{\n  state K in [0.5, 10], start {}\n  action u in [-2, 2]\n  K' = K + u\n  observe K, fringe.F\n  \
+         reward p * K - K - 0.25 * K^2 - 6 * u^2\n  discount 0.95\n}}\nagent {fringe} {{\n  state F in [0.3, 10], start {}\n  action v in [-2, 2]\n  \
+         F' = F + v\n  observe leader.K, {seen}\n  reward p * F - 2 * F - 0.25 * F^2 - 6 * v^2\n  discount 0.95\n}}\n\
+         market goods {{ price p = 10 - leader.K - {all} }}\nsolve {{ concept = nash; {said} }}\n",
+        from.0, from.1
+    )
+}
+
+fn compiled(source: &str) -> econc::Model {
+    let (model, d) = econc::compile(source, &econc::Options::default());
+    model.unwrap_or_else(|| panic!("{source}\n{d:?}"))
+}
+
+fn near(got: f64, want: f64, by: f64) {
+    assert!((got - want).abs() <= by, "{got}, not {want}");
+}
+
+/// Rests of linear-quadratic games with bounds, by Riccati equations of an independent program. Polynomials over the whole box were .2 and .9 % off.
+#[test]
+fn the_rest_of_a_game_is_found_close_by_and_judged() {
+    for (said, want) in [
+        ("concept.leader = competitive", (5.16520, 1.25220)),
+        ("concept.fringe = competitive", (2.29569, 3.80307)),
+    ] {
+        let model = compiled(&leader("fringe", (1.5, 1.5), said));
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let (rest, judged) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        near(rest.numbers[0].value, want.0, 1e-5);
+        near(rest.numbers[1].value, want.1, 1e-4);
+        let judged = judged.expect("a judgement");
+        assert!(judged.apart <= driver::rest::AGREE);
+        let gains = judged
+            .proofs
+            .iter()
+            .filter(|p| p.name.contains("one-shot gain"))
+            .count();
+        assert_eq!(gains, 2, "{:?}", judged.proofs);
+        assert!(judged.proofs.iter().all(|p| p.holds != Some(false)));
+    }
+}
+
+/// Price takers who are alike but begin with different wealth keep what they differ by.
+#[test]
+fn members_who_begin_unlike_rest_at_one_of_a_continuum() {
+    let source = |start: &str| {
+        format!(
+            "agent hh[i in 1..3] {{\n  state k in (0, inf), start {start}\n  action c in (0, inf)\n  k' = 0.9 * k + r * k + w - c\n  \
+             reward log(c)\n  discount 0.95\n}}\nmarket f {{\n  let K = mean(hh.k)\n  price r = 0.3 * K^(-0.7)\n  price w = 0.7 * K^0.3\n}}\n\
+             solve {{ concept = competitive }}\n"
+        )
+    };
+    for (start, codes) in [("2", vec![]), ("i", vec!["E0996"])] {
+        let model = compiled(&source(start));
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let (rest, _) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        let said: Vec<&str> = rest.elsewhere.iter().map(|d| d.code.as_str()).collect();
+        assert_eq!(said, codes, "start {start}");
+    }
+}
+
+/// Three seasons and no chance: means are those of whole rounds.
+#[test]
+fn moments_of_what_goes_round_are_those_of_whole_rounds() {
+    let source = "agent hh {\n  state s in 1..3, start 1\n  state a in [0, 6], start 0\n  let inc = if s == 3 then 4 else 0.5\n  \
+                  action c in (0, a + inc]\n  a' = a + inc - c\n  s' = if s == 3 then 1 else s + 1\n  observe s, a\n  reward log(c)\n  discount 0.95\n}\n";
+    let model = compiled(source);
+    let solved = driver::solve(&model, &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let of = |name: &str| {
+        solved
+            .certificate
+            .moments
+            .iter()
+            .find(|m| m.name == name)
+            .expect("a row")
+    };
+    assert_eq!(of("hh.s").mean, 2.0);
+    near(of("hh.inc").mean, 5.0 / 3.0, 1e-12);
+    near(of("hh.a").mean, 1.109_699, 1e-4);
+    assert_eq!(of("hh.a").errors, (0.0, 0.0));
+}
+
+/// Two alike who may be in or out: one is in and the other out, which no policy that both share says.
+#[test]
+fn members_alike_may_do_unlike() {
+    let source = "agent firm[2] {\n  state K in 0..1, start 0\n  action d in {stay, switch}\n  K' = if d == switch then 1 - K else K\n  \
+                  observe K, others(firm.K)\n  reward (if K == 1 then (if sum(others(firm.K)) > 0.5 then -1 else 2) else 0) - (if d == switch then 0.5 else 0)\n  \
+                  discount 0.9\n}\nsolve { concept = nash }\n";
+    let solved = driver::solve(&compiled(source), &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
+    let equilibrium = solved.certificate.equilibrium.as_ref().expect("an equilibrium");
+    let mut values: Vec<f64> = equilibrium.players.iter().map(|p| p.value).collect();
+    values.sort_by(f64::total_cmp);
+    // 2 from the next period on for ever, less what entering costs; nothing for who stays out.
+    near(values[0], 0.0, 1e-6);
+    near(values[1], 17.5, 1e-6);
+    assert!(
+        equilibrium.scope.iter().any(|s| s.contains("each by itself")),
+        "{:?}",
+        equilibrium.scope
+    );
+}
+
+/// Where demand begins at random the value is a mean over starts, and has an error.
+#[test]
+fn values_over_random_starts_have_an_error() {
+    let source = "shock z ~ markov([1, 2], [[0.9, 0.1], [0.1, 0.9]])\nagent firm[2] {\n  state q in (-inf, inf), start 1\n  action u in (-inf, inf)\n  \
+                  q' = q + u\n  observe q, others(firm.q), z\n  reward (8 + z - sum(firm.q)) * q - 6 * u^2\n  discount 0.9\n}\nsolve { concept = nash; method = joint }\n";
+    let solved = driver::solve(&compiled(source), &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let players = &solved.certificate.equilibrium.as_ref().expect("an equilibrium").players;
+    assert!(players.iter().all(|p| p.value_error > 1e-3), "{players:?}");
+}

@@ -16,8 +16,8 @@ fn leader(fringe: &str, from: (f64, f64), said: &str) -> String {
         format!("F, {of}")
     };
     format!(
-        "agent leader {{\n  state K in [0.5, 10], start {}\n  action u in [-2, 2]\n  K' = K + u\n  observe K, fringe.F\n  \
-         reward p * K - K - 0.25 * K^2 - 6 * u^2\n  discount 0.95\n}}\nagent {fringe} {{\n  state F in [0.3, 10], start {}\n  action v in [-2, 2]\n  \
+        "agent leader {{\n  state K in [0, 10], start {}\n  action u in [-2, 2]\n  K' = K + u\n  observe K, fringe.F\n  \
+         reward p * K - K - 0.25 * K^2 - 6 * u^2\n  discount 0.95\n}}\nagent {fringe} {{\n  state F in [0, 10], start {}\n  action v in [-2, 2]\n  \
          F' = F + v\n  observe leader.K, {seen}\n  reward p * F - 2 * F - 0.25 * F^2 - 6 * v^2\n  discount 0.95\n}}\n\
          market goods {{ price p = 10 - leader.K - {all} }}\nsolve {{ concept = nash; {said} }}\n",
         from.0, from.1

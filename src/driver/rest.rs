@@ -19,7 +19,7 @@ use crate::verify;
 use crate::verify::world::ProofRow;
 
 /// Half the width of the boxes, as shares of the size of the states at rest.
-const BOXES: [f64; 3] = [0.15, 0.06, 0.024];
+const BOXES: [f64; 3] = [0.3, 0.15, 0.08];
 /// How far beside the rest lives begin that judge it, as a share of that half.
 const BESIDE: f64 = 0.4;
 /// Largest distance of the rest on two boxes, as a share of one plus its size.

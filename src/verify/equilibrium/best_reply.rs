@@ -7,7 +7,6 @@
 
 use super::player::Seated;
 use crate::check::Model;
-use crate::check::model::Setting;
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::others::Others;
@@ -27,12 +26,9 @@ use std::sync::Arc;
 
 /// How a reply is solved.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum By<'a> {
+pub(super) enum By {
     /// By its first-order conditions, where the problem has them.
     Conditions,
-    /// The same where the economy goes no further than lives went, one pair (lowest, highest) per state of the solution: fewer of its places, and more of
-    /// his own.
-    Close(&'a [(f64, f64)]),
     /// By the first method that fits, on axes with so many times their usual nodes.
     Values(usize),
 }
@@ -70,54 +66,6 @@ const NODES: [usize; 5] = [1, 120, 30, 14, 8];
 /// Most nodes of all axes together where they are finer than usual.
 const MOST: f64 = 20_000.0;
 
-/// Nodes of each of the economy's states, at the least and at the most, and of each of his own, where it goes no further than lives went.
-const CLOSE: (f64, f64) = (4.0, 9.0);
-const OWN: f64 = 30.0;
-/// Room around what was visited, as a share of its width and of its size.
-const ROOM: (f64, f64) = (0.1, 0.02);
-
-/// The model with the economy's states on grids around where lives went, those of his own on their whole range.
-fn close(model: &Model, solution: &Solution, ranges: &[(f64, f64)], like: &dyn Fn(&str) -> Option<String>) -> Model {
-    let mut out = model.clone();
-    let mut boxes: Vec<(String, f64, f64)> = Vec::new();
-    for (s, (lo, hi)) in solution.states.iter().zip(ranges).filter(|(s, _)| !s.integer) {
-        let bare = s.name.split('[').next().unwrap_or(&s.name).to_string();
-        match boxes.iter_mut().find(|b| b.0 == bare) {
-            Some(b) => (b.1, b.2) = (b.1.min(*lo), b.2.max(*hi)),
-            None => boxes.push((bare, *lo, *hi)),
-        }
-    }
-    let his: Vec<String> = boxes.iter().filter_map(|b| like(&b.0)).collect();
-    let economys = solution.states.iter().filter(|s| !s.integer).count().max(1);
-    let most = MOST / OWN.powi(his.len() as i32);
-    let nodes = most.powf(1.0 / economys as f64).floor().clamp(CLOSE.0, CLOSE.1);
-    let mut grids: Vec<(String, Setting)> = his.iter().map(|name| (name.clone(), Setting::Number(OWN))).collect();
-    for (name, lo, hi) in boxes {
-        let Some(state) = out.states.iter().find(|s| s.name == name) else {
-            continue;
-        };
-        let room = (ROOM.0 * (hi - lo)).max(ROOM.1 * lo.abs().max(hi.abs()));
-        let first = state.start.map(|n| out.graph.nodes[n.0 as usize].domain);
-        let (from, to) = first.map_or((lo, hi), |d| (d.lo.min(lo), d.hi.max(hi)));
-        let (lo, hi) = (
-            (lo - room).max(state.domain.lo).min(from),
-            (hi + room).min(state.domain.hi).max(to),
-        );
-        let ends = [lo, hi, nodes].map(Setting::Number);
-        grids.push((name, Setting::Call("uniform".into(), ends.to_vec())));
-    }
-    let settings = out.settings.iter_mut().filter(|s| s.block == "solve");
-    for settings in settings {
-        settings.entries.retain(|(key, _, _)| !key.starts_with("grid."));
-        let span = settings.span;
-        let said = grids
-            .iter()
-            .map(|(name, grid)| (format!("grid.{name}"), grid.clone(), span));
-        settings.entries.extend(said);
-    }
-    out
-}
-
 /// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
 /// stands for one of it, both without a member's number; at most the work that is `left`. With the method's name; `None` where that came to an end, and
 /// where it is to be solved by conditions that the problem has not, or that do not settle.
@@ -131,11 +79,6 @@ pub(super) fn solved(
     (like, by, left): (&dyn Fn(&str) -> Option<String>, By, &Cell<f64>),
     progress: &mut dyn Watch,
 ) -> Result<Option<(Solution, &'static str)>, Diagnostic> {
-    let closer = match by {
-        By::Close(ranges) => Some(close(model, solution, ranges, like)),
-        By::Conditions | By::Values(_) => None,
-    };
-    let model = closer.as_ref().unwrap_or(model);
     let continuous = solution.states.iter().filter(|s| !s.integer);
     let mut count = continuous.clone().count();
     let mut bounds: Vec<(String, f64, f64)> = Vec::new();
@@ -153,7 +96,7 @@ pub(super) fn solved(
     }
     let build = decision::ProblemOptions {
         nodes: match by {
-            By::Conditions | By::Close(_) => nodes(count, 1),
+            By::Conditions => nodes(count, 1),
             By::Values(finer) => nodes(count, finer),
         },
         bounds,
@@ -166,7 +109,7 @@ pub(super) fn solved(
         over = problem.work() > left.get();
         if over { Control::Cancel } else { progress.report(p) }
     };
-    if matches!(by, By::Conditions | By::Close(_)) {
+    if by == By::Conditions {
         if TimeIteration.fits(&structure).is_err() {
             return Ok(None);
         }

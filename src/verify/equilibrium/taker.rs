@@ -16,6 +16,9 @@ use crate::solve::progress::Watch;
 use crate::verify::world::play::Played;
 use crate::verify::world::{WorldCertificate, promise};
 
+/// How the reply is solved, from the first try to the last: where first-order conditions decide their solution is soon exact.
+const TRIES: [By; 4] = [By::Conditions, By::Values(1), By::Values(2), By::Values(4)];
+
 /// Measures, where everybody played `lives`; `prices` are those that he takes as given, numbers of the model's prices.
 ///
 /// # Errors
@@ -44,15 +47,7 @@ pub(super) fn prove(
     let mut last: Option<(WorldCertificate, Judged)> = None;
     let mut unsettled: Option<Diagnostic> = None;
     let left = best_reply::allowance(model);
-    // From the first try to the last: where first-order conditions decide their solution is soon exact.
-    let tries = [
-        By::Conditions,
-        By::Close(&lives.ranges),
-        By::Values(1),
-        By::Values(2),
-        By::Values(4),
-    ];
-    for by in tries {
+    for by in TRIES {
         if left.get() <= 0.0 {
             break;
         }

@@ -38,7 +38,7 @@ fn near(got: f64, want: f64, by: f64) {
 fn the_rest_of_a_game_is_found_close_by_and_judged() {
     for (said, want) in [
         ("concept.leader = competitive", (5.16520, 1.25220)),
-        ("concept.fringe = competitive", (2.29569, 3.80307)),
+        ("concept.fringe = competitive", (2.29569, 3.80287)),
     ] {
         let model = compiled(&leader("fringe", (1.5, 1.5), said));
         let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));

@@ -2,8 +2,8 @@
 //!
 //! Where others will answer what one does, a rest is no better than the policies that lead there, and policies over a wide box of states are no
 //! better than their polynomials. So the game without chance is solved again on a small box around where it seemed to rest, and on a smaller
-//! one around that; what is shown is the last rest, and it must be where the one before it was. The solution of the wider of the two is judged as that
-//! of `econc solve` is: lives that begin beside the rest are played in the economy, and nobody may gain there.
+//! one around that; what is shown is the last rest, and it must be where the one before it was. The solution of the second box is judged as that of
+//! `econc solve` is: lives that begin beside the rest are played in the economy, and nobody may gain there.
 
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
@@ -89,8 +89,8 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
             break;
         }
     }
-    // Where the finer of the two rests is where the coarser does, the coarser has room for what is tried around it.
-    let judged = boxes.len().checked_sub(2).map(|k| boxes.swap_remove(k));
+    // The second box: small enough to be solved closely, with room for what is tried around the rest.
+    let judged = (boxes.len() > 1).then(|| boxes.swap_remove(1));
     let Some((near, mut found)) = judged else {
         return Err(refused());
     };

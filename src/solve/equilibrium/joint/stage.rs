@@ -201,7 +201,6 @@ impl Game {
                                 size += later.abs();
                             }
                         }
-                        fault!("market.condition_off", do { gain += 0.01 * size; });
                         fault!("market.condition_dropped", do { gain *= if p == 1 { 0.0 } else { 1.0 }; });
                         out.gain[*a][i] += weight * gain;
                         out.size[*a][i] += weight * size;

@@ -127,3 +127,47 @@ fn values_over_random_starts_have_an_error() {
     let players = &solved.certificate.equilibrium.as_ref().expect("an equilibrium").players;
     assert!(players.iter().all(|p| p.value_error > 1e-3), "{players:?}");
 }
+
+/// What is said of a rest: the code of the refusal, or the first state with the codes that stand beside it.
+fn said(source: &str, concept: Option<&str>) -> Result<(f64, Vec<String>), String> {
+    let model = compiled(source).as_asked(concept, None);
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    match driver::rest::at_rest(&economy, &mut silent) {
+        Ok((rest, _)) => Ok((
+            rest.numbers[0].value,
+            rest.elsewhere.iter().map(|d| d.code.to_string()).collect(),
+        )),
+        Err(d) => Err(d.code.to_string()),
+    }
+}
+
+#[test]
+fn of_several_rests_the_one_is_shown_to_which_play_leads() {
+    // A shallow lake: from clear water and from turbid water one planner ends in two places (dynamic programming by an independent program).
+    let lake = |start: f64| {
+        format!(
+            "param cc = 0.5\nmarket lake {{\n  state x in [0.001, 8], start {start}\n  x' = 0.6 * x + x^2 / (1 + x^2) + country.a\n}}\n\
+             agent country {{\n  action a in [0.0001, 2]\n  observe lake.x\n  reward log(a) - cc * lake.x^2\n  discount 0.96\n}}\n\
+             solve {{ concept = planner }}\n"
+        )
+    };
+    let (x, codes) = said(&lake(3.0), None).expect("a rest");
+    near(x, 2.502, 2e-3);
+    assert_eq!(codes, ["W0983"]);
+    let (x, _) = said(&lake(0.1), None).expect("a rest");
+    near(x, 0.2418, 1e-3);
+    // A state that nobody moves rests in two places; from .2 it goes to 0, from .6 to 1.
+    let demand = |start: f64| {
+        format!(
+            "market goods {{\n  state d in [-0.2, 1.2], start {start}\n  state p in [-2, 20], start 4\n  d' = d + 0.8 * d * (1 - d) * (d - 0.4)\n  \
+             p' = 0.7 * p + 0.3 * (10 * (1 + d) - sum(firm.q))\n}}\nagent firm[2] {{\n  action q in [-2, 20]\n  observe goods.p, d\n  \
+             reward goods.p * q - q - q^2 / 2\n  discount 0.9\n}}\nsolve {{ concept = nash }}\n"
+        )
+    };
+    assert_eq!(said(&demand(0.2), Some("planner")), Err("E0837".to_string()));
+    // Only a difference matters to either: where it ends depends on where it begins.
+    let difference = "agent a {\n  state q in (-inf, inf), start 1\n  action u in (-inf, inf)\n  q' = q + u\n  observe a.q, b.q\n  \
+        reward -(a.q - b.q - 1)^2 - 2 * u^2\n  discount 0.95\n}\nagent b {\n  state q in (-inf, inf), start 2\n  action u in (-inf, inf)\n  q' = q + u\n  \
+        observe a.q, b.q\n  reward -(b.q - a.q + 1)^2 - 3 * u^2\n  discount 0.9\n}\nsolve { concept = nash }\n";
+    assert_eq!(said(difference, None), Err("E0996".to_string()));
+}

@@ -7,8 +7,13 @@
 
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Severity, plain};
+use crate::env::behaviour::Actor;
+use crate::env::cast::Behaviour;
+use crate::env::worlds::Worlds;
 use crate::graph::{Interval, Node, NodeId, Op, Phase};
+use crate::limits;
+use crate::solve::adrift;
 use crate::solve::at_rest::{self, AtRest};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{self, Found};
@@ -17,6 +22,8 @@ use crate::solve::progress::Watch;
 use crate::solve::quiet::quiet;
 use crate::verify;
 use crate::verify::world::ProofRow;
+use crate::verify::world::seat::SolvedSeat;
+use std::sync::Arc;
 
 /// Half the width of the boxes, as shares of the size of the states at rest.
 const BOXES: [f64; 3] = [0.3, 0.15, 0.08];
@@ -30,6 +37,11 @@ pub const FIRST_ORDER: f64 = -3.5;
 const NODES: [usize; 6] = [9, 9, 9, 9, 5, 4];
 /// Largest change of a sweep that counts as none: on small boxes values differ by little, and rounding is soon what moves.
 const TOLERANCE: f64 = 1e-8;
+/// Periods that play is followed, and the share of the first distance that may then be left.
+const FOLLOWED: usize = 3000;
+const LEFT: f64 = 0.05;
+/// Distance, as a share of one plus its size, at which a state is elsewhere.
+const ELSEWHERE: f64 = 1e-3;
 /// Least size of a state at rest.
 const LEAST: f64 = 1e-2;
 
@@ -48,6 +60,7 @@ pub struct Judged {
 /// Those of [`at_rest::at_rest`]; E0837 where the rest of a game does not hold.
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<(AtRest, Option<Judged>), Diagnostic> {
     let rest = at_rest::at_rest(economy, progress)?;
+    led_there(economy.model, &rest)?;
     if !rest.residual.is_nan() {
         return Ok((rest, None));
     }
@@ -101,6 +114,7 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
             ))
             .hint("policies that bend near the rest are hard to follow: econc simulate shows where play leads"));
     }
+    comes_back(&near, &found, &rest)?;
     let small = Economy::of(&near)?;
     let certificate = verify::equilibrium::judge(&near, &small, &mut found, 1, progress)
         .map_err(|errors| errors.into_iter().next().unwrap_or_else(refused))?;
@@ -123,6 +137,82 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
         )));
     }
     Ok((rest, Judged { apart, proofs }))
+}
+
+/// That states which nobody's choices move come, from where lives begin, to what is said of them: they may rest in several places.
+fn led_there(model: &Model, rest: &AtRest) -> Result<(), Diagnostic> {
+    for (name, x) in adrift::after(model, FOLLOWED) {
+        let said = rest.numbers.iter().find(|n| !n.action && n.name == name);
+        if let Some(said) = said.filter(|n| !((n.value - x).abs() <= ELSEWHERE * (1.0 + x.abs()))) {
+            return Err(refused()
+                .note(format!(
+                    "`{name}`, which nobody moves, rests at {}, too, and from where it begins it goes to {}",
+                    plain(&said.value),
+                    plain(&x)
+                ))
+                .hint(format!(
+                    "begin nearer to the rest that is meant: `{name}`, start {}",
+                    plain(&x)
+                )));
+        }
+    }
+    Ok(())
+}
+
+/// That play which begins beside a rest, in the game without chance and by the policies found there, comes back to it.
+fn comes_back(near: &Model, found: &Found, rest: &AtRest) -> Result<(), Diagnostic> {
+    let seat = SolvedSeat::of(near, &found.solution)?;
+    let mut worlds = Worlds::new(near, None, 1, 0, &[])?;
+    let behaviour = Behaviour::Solved(Arc::new(found.solution.clone()));
+    let mut actor = Actor::new(&worlds, &behaviour.into())?;
+    let stand =
+        |worlds: &Worlds| -> Vec<f64> { seat.states.iter().map(|s| worlds.frame[s.input][s.element]).collect() };
+    let (first, mut last) = (stand(&worlds), Vec::new());
+    for t in 0..=FOLLOWED {
+        limits::poll();
+        if t + 1 >= FOLLOWED {
+            let now = stand(&worlds);
+            if t == FOLLOWED {
+                return back(found, rest, (&first, &last, &now));
+            }
+            last = now;
+        }
+        let bounds = actor.act(&mut worlds, 0)?;
+        let outcome = worlds.step(&bounds)?;
+        actor.forget(&worlds, &outcome);
+    }
+    Ok(())
+}
+
+/// Whether states that were at `first` and at the end at `last` and then `now`, one number per state of the solution, are at rest.
+fn back(found: &Found, rest: &AtRest, (first, last, now): (&[f64], &[f64], &[f64])) -> Result<(), Diagnostic> {
+    let names: Vec<&str> = found.solution.states.iter().map(|s| s.name.as_str()).collect();
+    let said = |k: usize| {
+        let own = rest.numbers.iter().find(|n| !n.action && n.name == names[k]);
+        own.map_or(f64::NAN, |n| n.value)
+    };
+    let far = |at: &[f64]| {
+        let each = at
+            .iter()
+            .enumerate()
+            .map(|(k, x)| (x - said(k)).abs() / (1.0 + x.abs()));
+        each.filter(|d| !d.is_nan()).fold(0.0, f64::max)
+    };
+    if far(now) <= LEFT * far(first) {
+        return Ok(());
+    }
+    let still = now
+        .iter()
+        .zip(last)
+        .all(|(a, b)| (a - b).abs() <= AGREE * (1.0 + a.abs()));
+    if still {
+        let moved = |k: &usize| !((now[*k] - said(*k)).abs() <= LEFT * far(first));
+        let free: Vec<String> = (0..names.len()).filter(moved).map(|k| names[k].to_string()).collect();
+        return Err(at_rest::continuum(&free));
+    }
+    Err(refused().note(
+        "play that begins beside it, without chance and by the policies that were found, does not come back to it",
+    ))
 }
 
 /// A first-order condition, which tells more of a rest than of a path.

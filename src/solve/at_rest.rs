@@ -36,6 +36,9 @@ const WIDE: f64 = 30.0;
 const SAME: f64 = 1e-6;
 /// How far from an end a search begins where there is no end.
 const FAR: f64 = 1.0;
+/// Most states whose policy is followed where conditions hold in several places, and how close to a rest it must lead.
+const FOLLOWED: usize = 3;
+const BY_PLAY: f64 = 1e-2;
 
 /// An economy at rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +78,11 @@ pub struct Number {
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Diagnostic> {
     match Resting::of(economy) {
         Ok(conditions) => match by_conditions(&conditions) {
-            Ok(mut found) => {
+            Ok((found, unproven)) => {
+                let mut found = match unproven.is_empty() {
+                    true => found,
+                    false => among(economy, &conditions, found, &unproven),
+                };
                 found.elsewhere.extend(unlike(economy, &conditions, &found));
                 Ok(found)
             }
@@ -157,6 +164,41 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
     let problem = Decision::new(economy.model, &options)?;
     let found = steady_state(&problem, &steady_state::SteadyStateOptions::default())?;
     let spec = problem.spec();
+    // A rest that conditions say may be one of several: play from where lives begin leads to one of them.
+    let first: Option<Vec<f64>> = (spec.states.iter())
+        .map(|own| {
+            let (state, _) = crate::solve::located::state(economy.model, &own.name)?;
+            let start = economy.model.states[state].start?;
+            economy.model.graph.nodes[start.0 as usize].domain.as_point()
+        })
+        .collect();
+    let mut elsewhere = Vec::new();
+    let follows = found.method == "newton" && found.open.is_empty() && spec.states.len() <= FOLLOWED;
+    let played = first.filter(|_| follows).and_then(|from| {
+        let options = steady_state::SteadyStateOptions {
+            from,
+            follow: true,
+            ..steady_state::SteadyStateOptions::default()
+        };
+        steady_state(&problem, &options).ok()
+    });
+    let apart = |played: &steady_state::SteadyState| {
+        let pairs = played.states.iter().zip(&found.states);
+        pairs.fold(0.0, |m: f64, (x, y)| m.max((x - y).abs() / (1.0 + y.abs())))
+    };
+    let found = match played {
+        Some(played) if apart(&played) > BY_PLAY => {
+            let parts = spec.states.iter().zip(&found.states);
+            let words: Vec<String> = parts.map(|(s, x)| format!("{} = {:.6}", s.name, plain(x))).collect();
+            elsewhere.push(
+                Diagnostic::warning("W0983", "the economy rests elsewhere, too: 1 more found")
+                    .note(words.join(", "))
+                    .hint("the rest that is shown is the one to which the policy leads from `start`"),
+            );
+            played
+        }
+        _ => found,
+    };
     // A domain is a claim about where the state goes: who would go on beyond its end does not rest there.
     for (own, at) in spec.states.iter().zip(&found.states) {
         let Some(state) = crate::solve::located::state(economy.model, &own.name).map(|(s, _)| &economy.model.states[s])
@@ -195,15 +237,81 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
         prices: Vec::new(),
         residual: found.residual,
         gain: f64::NAN,
-        elsewhere: (!open.is_empty()).then(|| continuum(&open)).into_iter().collect(),
+        elsewhere: {
+            elsewhere.extend((!open.is_empty()).then(|| continuum(&open)));
+            elsewhere
+        },
     })
 }
 
+/// Where conditions of rest hold in several places and it is not shown for all of them that nothing else is worth more (`unproven`): the rest to which the
+/// policy of one who decides leads from where lives begin, and otherwise `found`, with the others named (W0983).
+fn among(economy: &Economy, r: &Resting, found: AtRest, unproven: &[Vec<f64>]) -> AtRest {
+    let told: Vec<f64> = found.numbers.iter().map(|n| n.value).collect();
+    let words = |point: &[f64]| {
+        let parts = r.slots.iter().zip(point).take(r.states);
+        let text: Vec<String> = parts
+            .map(|(slot, x)| format!("{} = {:.6}", slot.name, plain(x)))
+            .collect();
+        text.join(", ")
+    };
+    let named = |places: &[&[f64]], which: &str| {
+        let d = Diagnostic::warning(
+            "W0983",
+            format!(
+                "first-order conditions hold elsewhere, too: {} more found",
+                places.len()
+            ),
+        );
+        let d = places.iter().take(5).fold(d, |d, p| d.note(words(p)));
+        d.hint(which.to_string())
+    };
+    let follows = economy.lone().is_ok() && (1..=FOLLOWED).contains(&r.states);
+    let played = follows.then(|| alone(economy).ok()).flatten();
+    let played = played.filter(|p| p.numbers.len() == r.slots.len());
+    let near = |point: &[f64]| {
+        played.as_ref().is_some_and(|played| {
+            let own = played.numbers.iter().zip(point).take(r.states);
+            own.fold(0.0, |m: f64, (n, x)| m.max((n.value - x).abs() / (1.0 + x.abs()))) <= BY_PLAY
+        })
+    };
+    let reached = unproven.iter().find(|p| near(p) && !near(&told));
+    let Some(point) = reached else {
+        let places: Vec<&[f64]> = unproven.iter().map(Vec::as_slice).collect();
+        let which = match near(&told) {
+            true => "the rest that is shown is the one to which the policy leads from `start`",
+            false => {
+                "the rest that is shown is one at which nothing else was found to be worth more; econc solve shows where play leads from `start`"
+            }
+        };
+        let mut found = found;
+        found.elsewhere.push(named(&places, which));
+        return found;
+    };
+    let numbers = found
+        .numbers
+        .iter()
+        .zip(point)
+        .map(|(n, x)| Number { value: *x, ..n.clone() });
+    AtRest {
+        method: format!("{}, where the policy leads", found.method),
+        numbers: numbers.collect(),
+        prices: r.prices(&point[..r.slots.len()]),
+        residual: found.residual,
+        gain: f64::NAN,
+        elsewhere: vec![named(
+            &[told.as_slice()],
+            "the rest that is shown is the one to which the policy leads from `start`",
+        )],
+    }
+}
+
 /// By Newton's method on the conditions.
-fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
+fn by_conditions(r: &Resting) -> Result<(AtRest, Vec<Vec<f64>>), Diagnostic> {
     let mut best: Option<(Vec<f64>, f64, f64)> = None;
     let mut outside = 0;
     let mut others: Vec<Vec<f64>> = Vec::new();
+    let mut unproven: Vec<Vec<f64>> = Vec::new();
     let mut curve = false;
     for start in 0..STARTS {
         limits::poll();
@@ -223,14 +331,16 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
                 .iter()
                 .map(|b| &b.0)
                 .chain(&others)
+                .chain(&unproven)
                 .any(|known| same(r, known, &point))
         {
             continue;
         }
         let gain = (0..r.kinds()).map(|k| leaving(r, k, &point)).fold(0.0, f64::max);
         if found {
-            if gain <= STAYING {
-                others.push(point);
+            match gain <= STAYING {
+                true => others.push(point),
+                false => unproven.push(point),
             }
             continue;
         }
@@ -239,7 +349,11 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
             curve = !undetermined(r, &point).is_empty();
         }
         if best.as_ref().is_none_or(|b| gain < b.2) {
-            best = Some((point, residual, gain));
+            if let Some(before) = best.replace((point, residual, gain)) {
+                unproven.push(before.0);
+            }
+        } else {
+            unproven.push(point);
         }
     }
     let Some((point, residual, gain)) = best else {
@@ -268,14 +382,23 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
         members: slot.members,
         value: *value,
     });
-    Ok(AtRest {
-        method: "newton".into(),
-        numbers: numbers.collect(),
-        prices: r.prices(&point[..r.slots.len()]),
-        residual,
-        gain,
-        elsewhere: elsewhere(r, &point, &others).into_iter().collect(),
-    })
+    let mut shown: Vec<Vec<f64>> = Vec::new();
+    for other in unproven {
+        if !same(r, &point, &other) && shown.iter().all(|p| !same(r, p, &other)) {
+            shown.push(other);
+        }
+    }
+    Ok((
+        AtRest {
+            method: "newton".into(),
+            numbers: numbers.collect(),
+            prices: r.prices(&point[..r.slots.len()]),
+            residual,
+            gain,
+            elsewhere: elsewhere(r, &point, &others).into_iter().collect(),
+        },
+        shown,
+    ))
 }
 
 /// Whether two roots are the same rest.
@@ -349,7 +472,7 @@ fn undetermined(r: &Resting, point: &[f64]) -> Vec<usize> {
 }
 
 /// That a rest is one of a continuum, in which these are open (E0996).
-pub(super) fn continuum(names: &[String]) -> Diagnostic {
+pub fn continuum(names: &[String]) -> Diagnostic {
     let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     Diagnostic::error("E0996", "the economy rests at a continuum of places, of which this is one")
         .note(format!("the conditions of rest do not determine {}", names.join(", ")))

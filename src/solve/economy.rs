@@ -489,7 +489,7 @@ pub(in crate::solve) fn pays(model: &Model) -> Vec<NodeId> {
 }
 
 /// Actions that are chosen, and what they move: states by their laws, actions by their rules.
-fn moving(model: &Model) -> BTreeSet<InputId> {
+pub(in crate::solve) fn moving(model: &Model) -> BTreeSet<InputId> {
     let rule = |action: usize| {
         let rules = model.agents.iter().flat_map(|a| &a.rules);
         rules.filter(|(a, _)| *a == action).map(|(_, node)| *node).next()

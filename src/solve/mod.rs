@@ -1,6 +1,7 @@
 //! Solvers. `economy` says who decides and what is taken as given, `decision` makes the problem of one of them, and the methods of
 //! `methods`, one file each, solve it; they know [`problem::DecisionProblem`] alone.
 
+pub mod adrift;
 pub mod at_rest;
 pub mod bellman;
 pub mod between;

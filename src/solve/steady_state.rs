@@ -49,6 +49,10 @@ pub struct SteadyStateOptions {
     pub starts: usize,
     /// Value iteration of the fallback.
     pub fallback: ValueIterationOptions,
+    /// Where the policy of the fallback is followed from, one number per state; empty is the middle of the grid.
+    pub from: Vec<f64>,
+    /// Whether the policy is followed at once: where several places are a rest it leads to one of them.
+    pub follow: bool,
 }
 
 impl Default for SteadyStateOptions {
@@ -57,6 +61,8 @@ impl Default for SteadyStateOptions {
             tolerance: 1e-11,
             starts: 60,
             fallback: ValueIterationOptions::default(),
+            from: Vec::new(),
+            follow: false,
         }
     }
 }
@@ -165,6 +171,7 @@ pub fn steady_state(problem: &dyn DecisionProblem, options: &SteadyStateOptions)
         && spec.actions.iter().all(|a| matches!(a.kind, ActionKind::Continuous));
     if continuous
         && !spec.actions.is_empty()
+        && !options.follow
         && let Some(found) = by_newton(&bellman, options)
     {
         return Ok(found);
@@ -370,12 +377,11 @@ fn by_iteration(bellman: &Bellman, options: &SteadyStateOptions) -> Result<Stead
     let solution = solve(problem, &options.fallback, &mut silent)?;
     let reader = Reader::new(&solution, problem)?;
     let at = At { shock: 0, time: 0 };
-    let mut x: Vec<f64> = bellman
-        .tensor
-        .axes()
-        .iter()
-        .map(|a| a.nodes()[a.nodes().len() / 2])
-        .collect();
+    let axes = bellman.tensor.axes();
+    let mut x: Vec<f64> = match options.from.len() == axes.len() {
+        true => options.from.clone(),
+        false => axes.iter().map(|a| a.nodes()[a.nodes().len() / 2]).collect(),
+    };
     let mut moved = f64::INFINITY;
     let mut scratch = Scratch::default();
     let mut actions = reader.action(at, &x);
@@ -402,9 +408,13 @@ fn by_iteration(bellman: &Bellman, options: &SteadyStateOptions) -> Result<Stead
         .zip(&x)
         .any(|(axis, &x)| axis.locate(x).beyond != 0.0);
     if moved.is_nan() || moved > 1e-8 || outside {
-        return Err(Diagnostic::error("E0910", "the model has no steady state inside the grid")
-            .note(format!("the solved policy, iterated from the middle of the grid, ends at {x:?} and still moves by {moved:.1e}"))
-            .hint("widen the states' grids; a growing or cycling economy has no steady state"));
+        return Err(
+            Diagnostic::error("E0910", "the model has no steady state inside the grid")
+                .note(format!(
+                    "the solved policy, followed without chance, ends at {x:?} and still moves by {moved:.1e}"
+                ))
+                .hint("widen the states' grids; a growing or cycling economy has no steady state"),
+        );
     }
     Ok(SteadyState {
         open: Vec::new(),

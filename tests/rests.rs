@@ -164,7 +164,11 @@ fn of_several_rests_the_one_is_shown_to_which_play_leads() {
              reward goods.p * q - q - q^2 / 2\n  discount 0.9\n}}\nsolve {{ concept = nash }}\n"
         )
     };
-    assert_eq!(said(&demand(0.2), Some("planner")), Err("E0837".to_string()));
+    assert_eq!(said(&demand(0.2), None), Err("E0837".to_string()));
+    for (start, end) in [(0.2, 0.0), (0.6, 1.0)] {
+        let (d, _) = said(&demand(start), Some("planner")).expect("a rest");
+        near(d, end, 1e-6);
+    }
     // Only a difference matters to either: where it ends depends on where it begins.
     let difference = "agent a {\n  state q in (-inf, inf), start 1\n  action u in (-inf, inf)\n  q' = q + u\n  observe a.q, b.q\n  \
         reward -(a.q - b.q - 1)^2 - 2 * u^2\n  discount 0.95\n}\nagent b {\n  state q in (-inf, inf), start 2\n  action u in (-inf, inf)\n  q' = q + u\n  \

@@ -381,7 +381,10 @@ impl<'m> LawSearch<'m> {
         let mut law = self.law.clone();
         for (line, (x, y)) in now.chunks_exact(2).zip(next.chunks_exact(2)).enumerate() {
             let at = x[0] + share * (y[0] - x[0]);
-            law.slope[line] = (x[1] + share * (y[1] - x[1])) / unit.1;
+            law.slope[line] = match law.flat {
+                true => 0.0,
+                false => (x[1] + share * (y[1] - x[1])) / unit.1,
+            };
             law.constant[line] = at - law.slope[line] * unit.0;
         }
         law

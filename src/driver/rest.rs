@@ -104,7 +104,7 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
     }
     // Where the finer of the two rests is where the coarser does, the coarser has room for what is tried around it.
     let judged = boxes.len().checked_sub(2).map(|k| boxes.swap_remove(k));
-    let Some((near, mut found)) = judged else {
+    let Some((near, found)) = judged else {
         return Err(refused());
     };
     if !(apart <= AGREE) {
@@ -115,8 +115,17 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
             .hint("policies that bend near the rest are hard to follow: econc simulate shows where play leads"));
     }
     comes_back(&near, &found, &rest)?;
-    let small = Economy::of(&near)?;
-    let certificate = verify::equilibrium::judge(&near, &small, &mut found, 1, progress)
+    let proofs = held(&near, found, progress)?;
+    Ok((rest, Judged { apart, proofs }))
+}
+
+/// What `econc solve` says of policies on a box, where lives begin beside the rest: one row per criterion.
+///
+/// # Errors
+/// E0837 where a criterion does not hold.
+fn held(near: &Model, mut found: Found, progress: &mut dyn Watch) -> Result<Vec<ProofRow>, Diagnostic> {
+    let small = Economy::of(near)?;
+    let certificate = verify::equilibrium::judge(near, &small, &mut found, 1, progress)
         .map_err(|errors| errors.into_iter().next().unwrap_or_else(refused))?;
     let proofs: Vec<ProofRow> = certificate
         .world
@@ -136,7 +145,7 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
             row.limit.unwrap_or(f64::NAN)
         )));
     }
-    Ok((rest, Judged { apart, proofs }))
+    Ok(proofs)
 }
 
 /// That states which nobody's choices move come, from where lives begin, to what is said of them: they may rest in several places.
@@ -147,12 +156,12 @@ fn led_there(model: &Model, rest: &AtRest) -> Result<(), Diagnostic> {
             return Err(refused()
                 .note(format!(
                     "`{name}`, which nobody moves, rests at {}, too, and from where it begins it goes to {}",
-                    plain(&said.value),
-                    plain(&x)
+                    plain(said.value),
+                    plain(x)
                 ))
                 .hint(format!(
                     "begin nearer to the rest that is meant: `{name}`, start {}",
-                    plain(&x)
+                    plain(x)
                 )));
         }
     }
@@ -334,4 +343,43 @@ fn beside(model: &Model, rest: &AtRest, share: f64) -> Model {
             .extend(grids.iter().map(|(key, grid)| (key.clone(), grid.clone(), span)));
     }
     near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solve::progress::silent;
+
+    /// Two firms with costs of adjustment, and one of them takes the price as given.
+    const FIRMS: &str = "agent a {\n  state K in [0, 10], start 1.5\n  action u in [-2, 2]\n  K' = K + u\n  observe K, b.F\n  \
+        reward p * K - K - 0.25 * K^2 - 6 * u^2\n  discount 0.95\n}\nagent b {\n  state F in [0, 10], start 1.5\n  action v in [-2, 2]\n  \
+        F' = F + v\n  observe a.K, F\n  reward p * F - 2 * F - 0.25 * F^2 - 6 * v^2\n  discount 0.95\n}\n\
+        market goods { price p = 10 - a.K - b.F }\nsolve { concept = nash; concept.b = competitive }\n";
+
+    /// Policies that are off by a hundredth on the box are seen, of either player, and so is play that does not come back.
+    #[test]
+    fn policies_that_are_a_little_off_beside_a_rest_are_refused() {
+        let (model, _) = crate::compile(FIRMS, &crate::Options::default());
+        let model = model.expect("a model");
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let rest = at_rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        let near = beside(&quiet(&model).expect("no draws"), &rest, BOXES[0]);
+        let small = Economy::of(&near).unwrap_or_else(|d| panic!("{d:?}"));
+        let method = methods::for_several(&small, Some(&rest.method)).expect("a method");
+        let method = method.expect("a method");
+        let found = || {
+            let (found, _) = equilibrium::find(&small, method, 0, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+            found
+        };
+        assert!(held(&near, found(), &mut silent).is_ok());
+        for player in 0..2 {
+            let mut off = found();
+            off.solution.policy[player].iter_mut().for_each(|u| *u += 0.01);
+            let refused = held(&near, off, &mut silent).err().map(|d| d.code.to_string());
+            assert_eq!(refused.as_deref(), Some("E0837"), "player {player}");
+        }
+        let mut away = found();
+        away.solution.policy[0].iter_mut().for_each(|u| *u = 0.05);
+        assert!(comes_back(&near, &away, &rest).is_err());
+    }
 }

@@ -104,11 +104,11 @@ impl EquilibriumMethod for BestReplies {
     fn solve(&self, economy: &Economy, _seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
         let mut game = Game::new(economy).map_err(|d| vec![d])?;
         let mut scope = Vec::new();
-        let (mut found, mut begun, mut failed) = game.from_all_starts(progress)?;
+        let (mut found, mut begun, mut failed) = game.all_starts(progress)?;
         // Members who are alike need not do alike: one may be in and the other out.
         if found.is_empty() && game.shared.iter().any(Option::is_some) && game.work.get() <= game.most() {
             game.shared = vec![None; game.shared.len()];
-            let (apart, more, _) = game.from_all_starts(progress)?;
+            let (apart, more, _) = game.all_starts(progress)?;
             found = apart;
             scope = vec![
                 format!("members alike who do alike: none from {begun} starts"),
@@ -277,7 +277,7 @@ impl<'m> Game<'m> {
     /// # Errors
     /// E0906 when stopped.
     #[allow(clippy::type_complexity)]
-    fn from_all_starts(
+    fn all_starts(
         &self,
         progress: &mut dyn Watch,
     ) -> Result<(Vec<Solution>, usize, Option<Diagnostic>), Vec<Diagnostic>> {

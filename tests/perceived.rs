@@ -177,7 +177,7 @@ fn what_is_not_solved_is_refused_with_the_reason() {
         (
             "  price w = (1 - alpha) * Z * (K / L)^alpha",
             "  price w in [0.1, 9] clears w == (1 - alpha) * Z * (K / L)^alpha",
-            "clears",
+            "is chosen before `factors.w` is known",
         ),
     ];
     for (from, to, reason) in cases {

@@ -74,8 +74,8 @@ learner_options! {
         /// Whether observations are standardised by running statistics.
         normalize_observations: bool = true,
         /// Share of what the statistics of observations know that each update keeps, until `average_from`; from there on they stay as they are. 1 never
-        /// forgets, and never stops.
-        remembered: f64 = 0.2,
+        /// forgets, and never stops. `none` is 1 where a choice is finite, else 0.2.
+        remembered: Option<f64> = None,
         /// Whether rewards are divided by the standard deviation of the discounted return.
         normalize_rewards: bool = false,
         /// Whether the targets of the value network are standardised.
@@ -149,7 +149,7 @@ impl LearnerOptions for PpoOptions {
         share("even_out", self.even_out)?;
         not_negative("hold_targets", self.hold_targets)?;
         self.spread.map_or(Ok(()), |x| not_negative("spread", x))?;
-        share("remembered", self.remembered)
+        self.remembered.map_or(Ok(()), |x| share("remembered", x))
     }
 
     fn joint(&self) -> bool {
@@ -190,6 +190,8 @@ mod learner {
 
     /// Scale of the first layer where choices are finite: what is chosen may change from one whole number to the next.
     const SPREAD: f64 = 1.0;
+    /// What statistics of observations keep where choices are numbers.
+    const REMEMBERED: f64 = 0.2;
 
     /// A PPO learner.
     #[derive(Clone, Serialize, Deserialize)]
@@ -231,6 +233,7 @@ mod learner {
             options.in_range()?;
             PpoOptions::suits(seat)?;
             let mut settings = settings_of!(options);
+            let finite = !seat.space.discrete.is_empty();
             settings.refined = Refined {
                 control_variates: options.control_variates,
                 powers: options.common_powers as u32,
@@ -238,10 +241,8 @@ mod learner {
                 held: options.hold_targets,
                 try_noise: options.try_noise,
                 least_std: options.least_std,
-                spread: options
-                    .spread
-                    .unwrap_or(if seat.space.discrete.is_empty() { 0.0 } else { SPREAD }),
-                remembered: options.remembered,
+                spread: options.spread.unwrap_or(if finite { SPREAD } else { 0.0 }),
+                remembered: options.remembered.unwrap_or(if finite { 1.0 } else { REMEMBERED }),
             };
             let agent = ActorCritic::new(&settings, seat, seed)?;
             let optimizer = agent.optimizer(options.optimizer);

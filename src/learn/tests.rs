@@ -567,7 +567,7 @@ mod neural {
                 hold_targets: 0.0,
                 least_std: 0.0,
                 spread: Some(0.0),
-                remembered: 1.0,
+                remembered: Some(1.0),
                 optimizer,
                 horizon: 16,
                 gae_lambda: 0.9,

@@ -74,8 +74,8 @@ impl Lives {
             sd: statistics::sd(&counted),
             errors: match (self.round, lives.as_slice()) {
                 (true, _) => (0.0, 0.0),
-                // Lives that are all the same are one.
-                (false, [first, others @ ..]) if others.iter().all(|x| x == first) => {
+                // Lives without end that are all the same are one.
+                (false, [first, others @ ..]) if !self.last.contains(&true) && others.iter().all(|x| x == first) => {
                     rest::standard_errors(&counted, &lives[..1])
                 }
                 (false, all) => rest::standard_errors(&counted, all),

@@ -164,14 +164,82 @@ fn of_several_rests_the_one_is_shown_to_which_play_leads() {
              reward goods.p * q - q - q^2 / 2\n  discount 0.9\n}}\nsolve {{ concept = nash }}\n"
         )
     };
-    assert_eq!(said(&demand(0.2), None), Err("E0837".to_string()));
-    for (start, end) in [(0.2, 0.0), (0.6, 1.0)] {
-        let (d, _) = said(&demand(start), Some("planner")).expect("a rest");
-        near(d, end, 1e-6);
+    for concept in [None, Some("planner")] {
+        for (start, end) in [(0.2, 0.0), (0.6, 1.0)] {
+            let (d, _) = said(&demand(start), concept).expect("a rest");
+            near(d, end, 1e-6);
+        }
     }
     // Only a difference matters to either: where it ends depends on where it begins.
     let difference = "agent a {\n  state q in (-inf, inf), start 1\n  action u in (-inf, inf)\n  q' = q + u\n  observe a.q, b.q\n  \
         reward -(a.q - b.q - 1)^2 - 2 * u^2\n  discount 0.95\n}\nagent b {\n  state q in (-inf, inf), start 2\n  action u in (-inf, inf)\n  q' = q + u\n  \
         observe a.q, b.q\n  reward -(b.q - a.q + 1)^2 - 3 * u^2\n  discount 0.9\n}\nsolve { concept = nash }\n";
     assert_eq!(said(difference, None), Err("E0996".to_string()));
+}
+
+/// Rests that were refused though policies lead to them: by Riccati equations and Newton's method of an independent program, and by closed forms.
+#[test]
+fn rests_far_from_where_lives_begin_or_of_problems_that_are_not_concave_are_found() {
+    let stocks = "market goods { price p = 12 - leader.q - fringe.q }\n\
+        agent leader {\n  state q in (-inf, inf), start 1\n  action u in (-inf, inf)\n  q' = 0.9 * q + u\n  observe leader.q, fringe.q\n  \
+        reward p * q - q - 4 * u^2\n  discount 0.95\n}\n\
+        agent fringe {\n  state q in (-inf, inf), start 2\n  action u in (-inf, inf)\n  q' = 0.9 * q + u\n  observe leader.q, fringe.q\n  \
+        reward p * q - 2 * q - 5 * u^2\n  discount 0.9\n}\nsolve { concept = nash; concept.fringe = competitive }\n";
+    // Each saves the share of its output that the other's does not change: s = beta alpha of the Bellman equation in logarithms.
+    let savers = "agent a {\n  state k in (0, 5], start 0.1\n  action s in (0, 0.95]\n  k' = s * k^0.4 * b.k^0.1\n  observe a.k, b.k\n  \
+        reward log((1 - s) * k^0.4 * b.k^0.1)\n  discount 0.9\n}\n\
+        agent b {\n  state k in (0, 5], start 0.3\n  action s in (0, 0.95]\n  k' = 0.8 * s * k^0.3 * a.k^0.2\n  observe a.k, b.k\n  \
+        reward log((1 - s) * k^0.3 * a.k^0.2)\n  discount 0.95\n}\nsolve { concept = nash }\n";
+    let logs = "market goods { price p = 10 - 2 * (log(a.K) + log(b.K)) }\n\
+        agent a {\n  state K in [0.3, 30], start 3\n  action u in [-2, 2]\n  K' = K^0.9 * exp(u)\n  observe a.K, b.K\n  \
+        reward p * log(K) - 6 * u^2 - u\n  discount 0.95\n}\n\
+        agent b {\n  state K in [0.3, 30], start 4\n  action u in [-2, 2]\n  K' = K^0.9 * exp(u)\n  observe a.K, b.K\n  \
+        reward p * log(K) - 3 * u^2 - 2 * u\n  discount 0.9\n}\nsolve { concept = open_loop }\n";
+    // What a firm's unit costs is a state that nobody moves.
+    let costs = |concept: &str| {
+        format!(
+            "market goods {{ price p = 10 - 2 * sum(firm.q) }}\nagent firm[i in 1..2] {{\n  state c in (-inf, inf), start i\n  \
+             state q in (-inf, inf), start 1\n  action u in (-inf, inf)\n  q' = q + u\n  c' = c\n  \
+             observe q, c, others(firm.q), others(firm.c)\n  reward p * q - c * q - 6 * u^2\n  discount 0.95\n}}\n\
+             solve {{ concept = {concept} }}\n"
+        )
+    };
+    let pair = |a: &'static str, b: &'static str| [a, b];
+    for (source, names, want) in [
+        (stocks.to_string(), pair("leader.q", "fringe.q"), (2.72326, 6.00832)),
+        (savers.into(), pair("a.k", "b.k"), (0.131533, 0.0778761)),
+        (logs.into(), pair("a.K", "b.K"), (5.05157, 4.64577)),
+        (costs("nash"), pair("firm.q[1]", "firm.q[2]"), (1.83429, 1.20599)),
+        // (10 - c - 2 (q + Q)) / 2 = q, c = 1, 2, where nobody expects an answer.
+        (
+            costs("open_loop"),
+            pair("firm.q[1]", "firm.q[2]"),
+            (5.0 / 3.0, 7.0 / 6.0),
+        ),
+    ] {
+        let model = compiled(&source);
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let (rest, _) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{source}\n{d:?}"));
+        let of = |name: &str| {
+            rest.numbers
+                .iter()
+                .find(|n| n.name == name)
+                .map_or(f64::NAN, |n| n.value)
+        };
+        near(of(names[0]), want.0, 1e-5);
+        near(of(names[1]), want.1, 1e-5);
+    }
+}
+
+/// First-order conditions hold, too, where what is chosen pays least: no such place is shown.
+#[test]
+fn a_place_where_what_is_done_pays_least_is_no_rest() {
+    let source = "market goods {\n  state p in (-inf, inf), start 4\n  p' = 0.9 * p + 0.1 * (10 - sum(firm.q))\n}\n\
+        agent firm[2] {\n  action q in [-50, 50]\n  observe goods.p\n  reward goods.p * q - q + q^2 / 2\n  discount 0.95\n}\n\
+        solve { concept = open_loop }\n";
+    let model = compiled(source);
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let found = driver::rest::at_rest(&economy, &mut silent);
+    let code = found.err().map(|d| d.code.to_string());
+    assert_eq!(code.as_deref(), Some("E0910"));
 }

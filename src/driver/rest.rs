@@ -14,7 +14,7 @@ use crate::env::worlds::Worlds;
 use crate::graph::{Interval, Node, NodeId, Op, Phase};
 use crate::limits;
 use crate::solve::adrift;
-use crate::solve::at_rest::{self, AtRest};
+use crate::solve::at_rest::{self, AtRest, Number};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{self, Found};
 use crate::solve::methods;
@@ -31,6 +31,8 @@ const BOXES: [f64; 3] = [0.3, 0.15, 0.08];
 const BESIDE: f64 = 0.4;
 /// Largest distance of the rest on two boxes, as a share of one plus its size.
 pub const AGREE: f64 = 1e-6;
+/// Largest distance between a root of conditions of rest and the rest to which policies close by lead.
+const ROOT: f64 = 1e-5;
 /// log10 of the largest error of a first-order condition beside the rest.
 pub const FIRST_ORDER: f64 = -3.5;
 /// Nodes of an axis, by the number of states.
@@ -42,6 +44,8 @@ const FOLLOWED: usize = 3000;
 const LEFT: f64 = 0.05;
 /// Distance, as a share of one plus its size, at which a state is elsewhere.
 const ELSEWHERE: f64 = 1e-3;
+/// What roots of conditions are found by.
+const NEWTON: &str = "newton";
 /// Least size of a state at rest.
 const LEAST: f64 = 1e-2;
 
@@ -59,13 +63,107 @@ pub struct Judged {
 /// # Errors
 /// Those of [`at_rest::at_rest`]; E0837 where the rest of a game does not hold.
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<(AtRest, Option<Judged>), Diagnostic> {
-    let rest = at_rest::at_rest(economy, progress)?;
+    let adrift = adrift::after(economy.model, FOLLOWED);
+    if economy.lone().is_ok() || adrift.is_empty() {
+        return found(economy, progress);
+    }
+    // What nobody moves stands where it comes to from where it begins.
+    let model = adrift::held(economy.model, FOLLOWED);
+    let (mut rest, judged) = found(&Economy::of(&model)?, progress)?;
+    for (name, value) in adrift {
+        match rest.numbers.iter_mut().find(|n| !n.action && n.name == name) {
+            Some(number) => number.value = value,
+            None => {
+                let first = rest.numbers.iter().position(|n| n.action).unwrap_or(rest.numbers.len());
+                let number = Number {
+                    name,
+                    action: false,
+                    members: 1,
+                    value,
+                };
+                rest.numbers.insert(first, number);
+            }
+        }
+    }
+    let place = |n: &Number| {
+        let bare = n.name.split('[').next();
+        let own = economy.model.states.iter().position(|s| Some(s.name.as_str()) == bare);
+        own.filter(|_| !n.action).unwrap_or(usize::MAX)
+    };
+    rest.numbers.sort_by_key(place);
+    Ok((rest, judged))
+}
+
+/// Where an economy rests in which nothing goes by itself.
+fn found(economy: &Economy, progress: &mut dyn Watch) -> Result<(AtRest, Option<Judged>), Diagnostic> {
+    let rest = match at_rest::at_rest(economy, progress) {
+        Err(d) if d.code == "E0910" => return by_judgement(economy, d, progress),
+        rest => rest?,
+    };
     led_there(economy.model, &rest)?;
     if !rest.residual.is_nan() {
         return Ok((rest, None));
     }
     let (rest, judged) = judged(economy, rest, progress)?;
     Ok((rest, Some(judged)))
+}
+
+/// Places where conditions of rest hold and that nothing shows to be good, each judged as the rest of a game is: the first that holds, with the others named
+/// (W0983); else what was `refused`, and why the places were.
+fn by_judgement(
+    economy: &Economy,
+    refused: Diagnostic,
+    progress: &mut dyn Watch,
+) -> Result<(AtRest, Option<Judged>), Diagnostic> {
+    let mut held: Vec<(AtRest, Judged)> = Vec::new();
+    let mut why = refused;
+    for place in at_rest::unproven(economy) {
+        match root_judged(economy, &place, progress) {
+            Ok(judged) => held.push((place, judged)),
+            Err(d) if d.code == "E0906" => return Err(d),
+            Err(d) => {
+                let at: Vec<String> = states(&place);
+                why = why.note(format!("{}: {}", at.join(", "), d.notes.first().unwrap_or(&d.headline)));
+            }
+        }
+    }
+    let mut held = held.into_iter();
+    let Some((mut rest, judged)) = held.next() else {
+        return Err(why);
+    };
+    let others: Vec<AtRest> = held.map(|h| h.0).collect();
+    if !others.is_empty() {
+        let d = Diagnostic::warning(
+            "W0983",
+            format!("the economy rests elsewhere, too: {} more found", others.len()),
+        );
+        let d = others.iter().take(5).fold(d, |d, o| d.note(states(o).join(", ")));
+        rest.elsewhere
+            .push(d.hint("which of them play leads to from `start`: econc solve, and econc simulate"));
+    }
+    Ok((rest, Some(judged)))
+}
+
+/// Judges a root of conditions of rest, which is exact where it is one: policies must lead to the very place.
+fn root_judged(economy: &Economy, root: &AtRest, progress: &mut dyn Watch) -> Result<Judged, Diagnostic> {
+    led_there(economy.model, root)?;
+    let (rest, judged) = judged(economy, root.clone(), progress)?;
+    let pairs = root.numbers.iter().zip(&rest.numbers);
+    let away = pairs.fold(0.0, |most: f64, (a, b)| {
+        most.max((a.value - b.value).abs() / (1.0 + b.value.abs()))
+    });
+    if !(away <= ROOT) {
+        return Err(refused().note(format!(
+            "solved on boxes of states around it, it rests {away:.1e} of its size away"
+        )));
+    }
+    Ok(judged)
+}
+
+/// The states of a rest, in words.
+fn states(rest: &AtRest) -> Vec<String> {
+    let own = rest.numbers.iter().filter(|n| !n.action);
+    own.map(|n| format!("{} = {:.6}", n.name, plain(n.value))).collect()
 }
 
 /// Looks at the rest of a game from close by.
@@ -81,20 +179,26 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
     for share in BOXES {
         let near = beside(&calm, &rest, share);
         let small = Economy::of(&near)?;
-        let method = methods::for_several(&small, Some(&rest.method))?;
+        let by = Some(rest.method.as_str()).filter(|m| *m != NEWTON);
+        let method = methods::for_several(&small, by)?;
         let Some(method) = method else { break };
         let found = equilibrium::find(&small, method, 0, progress);
         let (found, _) = found.map_err(|errors| unsolved(errors, share))?;
-        if found.steady_state.len() != rest.numbers.len() {
+        // What matters to nobody is no state of the game.
+        let places: Option<Vec<usize>> = (found.steady_state.iter())
+            .map(|(name, _)| rest.numbers.iter().position(|n| n.name == *name))
+            .collect();
+        let Some(places) = places.filter(|p| !p.is_empty() && p.len() <= rest.numbers.len()) else {
             return Err(refused().note(format!(
                 "on a box of {:.0} % around it the policies lead elsewhere",
                 100.0 * share
             )));
-        }
-        let pairs = rest.numbers.iter_mut().zip(&found.steady_state);
-        apart = pairs.fold(0.0, |most: f64, (old, (_, new))| {
-            let moved = (old.value - new).abs() / (1.0 + new.abs());
-            old.value = *new;
+        };
+        let pairs = places.iter().zip(&found.steady_state);
+        apart = pairs.fold(0.0, |most: f64, (k, (_, new))| {
+            let old = &mut rest.numbers[*k].value;
+            let moved = (*old - new).abs() / (1.0 + new.abs());
+            *old = *new;
             most.max(moved)
         });
         boxes.push((near, found));
@@ -381,5 +485,35 @@ mod tests {
         let mut away = found();
         away.solution.policy[0].iter_mut().for_each(|u| *u = 0.05);
         assert!(comes_back(&near, &away, &rest).is_err());
+    }
+
+    /// Sticky prices: in the price and what is made the problem of one is not concave, and under `open_loop` it has a rest (Fershtman and Kamien 1987).
+    const STICKY: &str = "market goods {\n  state p in (-inf, inf), start 4\n  p' = 0.9 * p + 0.1 * (10 - sum(firm.q))\n}\n\
+        agent firm[2] {\n  action q in (-inf, inf)\n  observe goods.p\n  reward goods.p * q - q - q^2 / 2\n  discount 0.95\n}\n\
+        solve { concept = open_loop }\n";
+
+    /// A root that is a little off is none, and neither is one at which somebody would move.
+    #[test]
+    fn roots_of_problems_that_are_not_concave_are_judged() {
+        let (model, _) = crate::compile(STICKY, &crate::Options::default());
+        let model = model.expect("a model");
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let places = at_rest::unproven(&economy);
+        assert_eq!(places.len(), 1);
+        assert!(root_judged(&economy, &places[0], &mut silent).is_ok());
+        // p - 1 = q + 0.095 m, where one more unit of the price is worth m = q + 0.855 m for ever.
+        let q = 9.0 / (3.0 + 0.095 / (1.0 - 0.855));
+        let told = places[0]
+            .numbers
+            .iter()
+            .find(|n| n.name == "firm.q[2]")
+            .map(|n| n.value);
+        assert!(told.is_some_and(|t| (t - q).abs() < 1e-8), "{told:?} {q}");
+        let mut off = places[0].clone();
+        off.numbers.iter_mut().for_each(|n| n.value *= 1.0 + 1e-3);
+        let refused = root_judged(&economy, &off, &mut silent)
+            .err()
+            .map(|d| d.code.to_string());
+        assert_eq!(refused.as_deref(), Some("E0837"));
     }
 }

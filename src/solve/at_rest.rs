@@ -15,6 +15,7 @@ use super::equilibrium::linear_quadratic::LinearQuadratic;
 use super::problem::DecisionProblem;
 use super::progress::Watch;
 use super::steady_state::{self, steady_state};
+use crate::check::conduct::Concept;
 use crate::diag::{Diagnostic, plain};
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, left_open, newton};
@@ -92,11 +93,10 @@ pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Di
         Err(refused) if LinearQuadratic.fits(economy).is_ok() => {
             by_matrices(economy, progress).map_err(|d| d.unwrap_or(refused))
         }
-        Err(refused) if Joint.fits(economy).is_ok() => {
+        Err(_) if Joint.fits(economy).is_ok() => {
             let found = joint::at_rest(economy, progress)?;
             let none = || {
                 Diagnostic::error("E0910", "no place was found where the economy rests")
-                    .note(refused.headline.clone())
                     .note(looked_in(economy))
                     .hint("econc solve shows where its solution goes, econc simulate where play leads; open_loop, competitive and planner need no policy to find a rest: --concept")
             };
@@ -304,6 +304,55 @@ fn among(economy: &Economy, r: &Resting, found: AtRest, unproven: &[Vec<f64>]) -
             "the rest that is shown is the one to which the policy leads from `start`",
         )],
     }
+}
+
+/// Places where the conditions of rest hold under `open_loop` though it is not shown that nothing else is worth more (problems that are not concave in their
+/// states have good rests, too), with a number for each member; none where there are none. They are to be judged.
+pub fn unproven(economy: &Economy) -> Vec<AtRest> {
+    if economy.concept != Concept::OpenLoop {
+        return Vec::new();
+    }
+    let (Ok(r), Ok(each)) = (Resting::of(economy), Resting::by_member(economy)) else {
+        return Vec::new();
+    };
+    let mut known: Vec<Vec<f64>> = Vec::new();
+    for start in 0..STARTS {
+        limits::poll();
+        let around = if !known.is_empty() && start % 2 == 1 {
+            WIDE
+        } else {
+            NEAR
+        };
+        let Some((point, _)) = root(&r, start, around) else {
+            continue;
+        };
+        let open = || !undetermined(&r, &point).is_empty();
+        if !inside(&r, &point) || known.iter().any(|k| same(&r, k, &point)) || open() {
+            continue;
+        }
+        known.push(point);
+    }
+    let spelled = |point: &Vec<f64>| {
+        let of = |input: &usize| r.slots.iter().position(|s| s.inputs.contains(input)).map(|k| point[k]);
+        let numbers = each.slots.iter().enumerate().map(|(k, slot)| {
+            Some(Number {
+                name: slot.name.clone(),
+                action: k >= each.states,
+                members: 1,
+                value: of(slot.inputs.first()?)?,
+            })
+        });
+        let residual = r.conditions(point)?.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        Some(AtRest {
+            method: "newton".into(),
+            numbers: numbers.collect::<Option<_>>()?,
+            prices: r.prices(&point[..r.slots.len()]),
+            residual,
+            gain: f64::NAN,
+            elsewhere: Vec::new(),
+        })
+    };
+    known.iter().filter_map(spelled).collect()
 }
 
 /// By Newton's method on the conditions.

@@ -33,8 +33,16 @@ impl Rest {
     }
 }
 
+/// How far around where lives begin a rest is looked for, one after the other.
+const WIDTHS: [f64; 3] = [1.0, 3.0, 9.0];
+
 /// The box where the search begins: around where lives begin.
 pub(in crate::solve::equilibrium) fn first_bounds(model: &Model) -> Vec<(String, f64, f64)> {
+    begun_within(model, WIDTHS[0])
+}
+
+/// The same, so many times as wide.
+fn begun_within(model: &Model, width: f64) -> Vec<(String, f64, f64)> {
     let starts = model.states.iter().filter_map(|s| {
         let start = model.graph.nodes[s.start?.0 as usize].domain;
         let fine = start.lo.is_finite() && start.hi.is_finite();
@@ -43,9 +51,9 @@ pub(in crate::solve::equilibrium) fn first_bounds(model: &Model) -> Vec<(String,
     starts
         .map(|(s, start)| {
             let (lo, hi) = if s.domain.lo >= 0.0 && start.lo > 0.0 {
-                (start.lo / 3.0, start.hi * 3.0)
+                (start.lo / (3.0 * width), start.hi * 3.0 * width)
             } else {
-                let far = 2.0 * start.lo.abs().max(start.hi.abs()).max(1.0);
+                let far = 2.0 * width * start.lo.abs().max(start.hi.abs()).max(1.0);
                 (start.lo - far, start.hi + far)
             };
             (s.name.clone(), lo, hi)
@@ -107,7 +115,9 @@ pub(super) fn found(
         return Ok((None, None));
     };
     let mut last: Option<(Game, Stand)> = None;
-    for round in 0..3 {
+    let mut round = 0;
+    let mut width = 0;
+    while round < 3 {
         let game = Game::new(economy, &options, sizes[round.min(sizes.len() - 1)])?;
         let pace = Pace {
             tolerance: pace.tolerance.max(if round < 2 { ROUGH } else { 0.0 }),
@@ -116,6 +126,7 @@ pub(super) fn found(
         let begun = last.iter().map(|(game_before, stand)| game.resumed(game_before, stand));
         let starts: Vec<Stand> = begun.chain(STARTS.iter().map(|share| game.start(*share))).collect();
         let mut next: Option<Rest> = None;
+        let mut led_away = false;
         for start in starts {
             let stand = game.iterate(start, pace, progress)?;
             // What goes round on a finer box even from where it rested on a rougher one does so from elsewhere, too.
@@ -123,6 +134,7 @@ pub(super) fn found(
                 return Ok((found, last));
             }
             let Some(rest) = at_rest(&game, &stand).filter(|_| stand.settled) else {
+                led_away |= stand.settled;
                 continue;
             };
             next = Some(rest);
@@ -130,8 +142,15 @@ pub(super) fn found(
             break;
         }
         let Some(next) = next else {
+            // Policies that lead nowhere in the first box may lead out of it.
+            if round == 0 && led_away && width + 1 < WIDTHS.len() {
+                width += 1;
+                options.bounds = begun_within(economy.model, WIDTHS[width]);
+                continue;
+            }
             return Ok((found, last));
         };
+        round += 1;
         let near = found.as_ref().is_some_and(|old| {
             let pairs = old.values.iter().zip(&next.values);
             pairs.clone().count() == next.values.len()

@@ -338,6 +338,7 @@ fn rows_of_economies_in_which_several_decide_are_reached() {
     let mut faults = String::new();
     for (name, by) in [
         ("capital_goods", "joint"),
+        ("capital_goods_firms", ""),
         ("fish_war", "joint"),
         ("growth_market", "joint"),
         ("half_informed", ""),

@@ -61,6 +61,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         "equilibria.rs",
         &[
             "capital_goods",
+            "capital_goods_firms",
             "entry_exit",
             "fish_war",
             "growth_market",

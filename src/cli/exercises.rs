@@ -105,14 +105,21 @@ macro_rules! exercises {
 
 exercises! {
     "calvano"
+    "calvano_learners"
     "capital_goods"
+    "capital_goods_firms"
+    "capital_goods_game"
     "capital_goods_many"
+    "half_informed"
     "language_benchmark"
     "learning_rates"
     "monopolist"
     "normalisation"
     "producers"
+    "producers_many"
     "producers_transfer"
+    "townsend"
+    "v_trace"
 }
 
 /// Names and titles, one pair per exercise that can be read.

@@ -43,6 +43,7 @@ fn main() {
             others: Behaviour::Random,
         },
         together: 1,
+        alike: false,
     };
     let mut game = Vectorised::new(&model, &options).unwrap_or_else(|e| panic!("{e:?}"));
     game.reset(1);

@@ -26,6 +26,7 @@ fn of_models(name: &str) -> String {
 fn environment(model: &Model, worlds: usize, scenario: Option<&str>, periods: usize) -> Vectorised {
     let options = GameOptions {
         together: 1,
+        alike: false,
         seats: econc::env::vector::Sitting::only(true),
         scenario: scenario.map(String::from),
         worlds,

@@ -414,6 +414,11 @@ fn settings_of_learners_that_change_nothing_are_said() {
         ),
         (format!("{dqn} --with priority_beta=0.5"), "priority_beta"),
         (format!("{q} --with shaping=true"), "shaping"),
+        (
+            "train parts.econ --learner ppo --with steps=600 --with common_chance=1 --with common_start=true"
+                .to_string(),
+            "common_start",
+        ),
         (format!("{q} --with shaping=true --with discount=0.9"), "shaping"),
     ] {
         let (said, text) = warned(&line);

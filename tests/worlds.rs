@@ -344,6 +344,7 @@ market g { price p in [0.1, 2] clears p == WHAT }
         scenario: None,
         worlds: 2,
         together: 1,
+        alike: false,
         periods: Some(5),
     };
     let mut env = Vectorised::new(&never, &asked).expect("an environment");

@@ -85,7 +85,7 @@ fn options(s: Setting, steps: usize) -> PpoOptions {
         discount: Some(0.99),
         gae_lambda: 0.95,
         clip: 0.2,
-        entropy: 0.01,
+        entropy: Some(0.01),
         entropy_end: 0.01,
         normalize_observations: false,
         normalize_values: false,

@@ -27,6 +27,8 @@ pub struct GameOptions {
     pub others: Cast,
     /// Neighbouring worlds with common random numbers (see [`Worlds::share_chance`]).
     pub together: usize,
+    /// Whether they begin alike, too.
+    pub alike: bool,
 }
 
 /// An agent that the caller plays.
@@ -92,7 +94,7 @@ impl Vectorised {
             agents.push(agent);
         }
         let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds.max(1), 0, &[])?;
-        let together = worlds.share_chance(options.together)?;
+        let together = worlds.share_chance(options.together, options.alike)?;
         let model = worlds.model.clone();
         let places = agents
             .iter()

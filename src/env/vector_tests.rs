@@ -4,6 +4,10 @@ use super::*;
 use crate::env::{CommonChance, VectorEnvironment};
 
 fn worlds(text: &str, together: usize) -> Vectorised {
+    begun(text, together, false)
+}
+
+fn begun(text: &str, together: usize, alike: bool) -> Vectorised {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
     let options = GameOptions {
@@ -13,6 +17,7 @@ fn worlds(text: &str, together: usize) -> Vectorised {
         periods: Some(5),
         others: crate::env::cast::Behaviour::Random.into(),
         together,
+        alike,
     };
     Vectorised::new(&model, &options).unwrap_or_else(|d| panic!("{d:?}"))
 }
@@ -36,6 +41,14 @@ fn worlds_that_share_chance_meet_the_same_shocks_from_starts_of_their_own() {
             assert!(r[0] == r[1] && r[2] == r[3] && r[0] != r[2], "{r:?}");
         }
     }
+    // Where they begin alike, they differ by their actions alone.
+    let mut alike = begun(text, 2, true);
+    alike.reset(1);
+    let o = alike.observation().to_vec();
+    assert!(o[..2] == o[2..4] && o[4..6] == o[6..] && o[1] != o[5], "{o:?}");
+    alike.step(&[0.0, 1.0, 0.0, 0.0], &[]);
+    let o = alike.observation();
+    assert!(o[0] == o[2] && o[1] != o[3] && o[4..6] == o[6..], "{o:?}");
     let mut alone = worlds(text, 1);
     alone.reset(1);
     let o = alone.observation();
@@ -43,6 +56,7 @@ fn worlds_that_share_chance_meet_the_same_shocks_from_starts_of_their_own() {
     let quiet = "agent a {\n  state k in [0, 9], start uniform(1, 2)\n  action s in [0, 1]\n  k' = k * s\n  \
         observe k\n  reward s\n  discount 0.9\n}\n";
     assert_eq!(worlds(quiet, 4).common_chance().worlds, 1);
+    assert_eq!(begun(quiet, 4, true).common_chance().worlds, 4);
 }
 
 #[test]
@@ -85,6 +99,7 @@ fn pair(end: &str, periods: Option<usize>, agents: &[&str]) -> Vectorised {
         periods,
         others: crate::env::cast::Behaviour::Random.into(),
         together: 1,
+        alike: false,
     };
     Vectorised::new(&model, &options).unwrap_or_else(|d| panic!("{d:?}"))
 }
@@ -224,6 +239,7 @@ fn nobody_sits_twice_and_who_has_no_seat_plays_by_the_cast() {
         periods: None,
         others: crate::env::cast::Behaviour::Fixed(vec![("follower.q".into(), 3.0)]).into(),
         together: 1,
+        alike: false,
     };
     assert_eq!(Vectorised::new(&model, &options).err().expect("twice").code, "E0927");
     let alone = GameOptions {

@@ -23,7 +23,7 @@ pub use lifecycle::first_values;
 use super::engine::{Engine, Frame};
 use super::markets::{self, Clearing, Market};
 use crate::chance::process::Law;
-use crate::check::model::{DrawWhen, Model, Otherwise, Process, Scenario};
+use crate::check::model::{Draw, DrawWhen, Model, Otherwise, Process, Scenario};
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, InputId, NodeId};
 use crate::num::random::Key;
@@ -55,6 +55,8 @@ pub struct Worlds {
     worlds: usize,
     /// Neighbouring worlds with common random numbers (but not the same start).
     together: usize,
+    /// Neighbouring worlds that begin alike.
+    alike: usize,
     key: Key,
     /// Present values of every input: one array per input of the graph, `element x world` (row-major: element `e` of
     /// world `w` stands at `e * worlds + w`). Arrays of [`Worlds`] all have this layout.
@@ -315,6 +317,7 @@ impl Worlds {
             scenario,
             worlds,
             together: 1,
+            alike: 1,
             key: Key::new(seed, 0),
             frame,
             laws,
@@ -366,15 +369,17 @@ impl Worlds {
     }
 
     /// Gives every `together` neighbouring worlds common random numbers: from the next restart on they draw the same
-    /// shocks and noises (first values of states stay their own), so that worlds differ by what is done in them. Does
+    /// shocks and noises, so that worlds differ by what is done in them; first values of states stay their own unless they begin `alike`. Does
     /// nothing in a model without chance, and returns how many worlds share.
     ///
     /// # Errors
     /// Those of [`Worlds::restart`].
-    pub fn share_chance(&mut self, together: usize) -> Result<usize, Diagnostic> {
-        let chance = !self.model.shocks.is_empty() || self.model.draws.iter().any(|d| d.when != DrawWhen::Start);
+    pub fn share_chance(&mut self, together: usize, alike: bool) -> Result<usize, Diagnostic> {
+        let shared = |d: &Draw| alike || d.when != DrawWhen::Start;
+        let chance = !self.model.shocks.is_empty() || self.model.draws.iter().any(shared);
         let shared = if chance { together.clamp(1, self.worlds) } else { 1 };
         self.together = fault!("game.chance_apart", 1, shared);
+        self.alike = if alike { self.together } else { 1 };
         self.restart(&vec![true; self.worlds])?;
         Ok(shared)
     }

@@ -58,6 +58,10 @@ pub(super) fn of(
                 .then_some("`past_selves` says that there are any"),
         ),
         (
+            "common_start",
+            (method.together() < 2).then_some("`common_chance` is 1: every world is by itself"),
+        ),
+        (
             "alternate",
             (!beside && (members < 2 || !method.beside.separate)).then_some("one policy learns, and waits for nobody"),
         ),

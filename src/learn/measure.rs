@@ -187,7 +187,7 @@ pub fn return_of_cast(
 ) -> Result<Option<f64>, Diagnostic> {
     let discount = f64::from(Vectorised::new(model, options)?.seats()[0].discount);
     let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds.max(1), 0, &[])?;
-    worlds.share_chance(options.together)?;
+    worlds.share_chance(options.together, options.alike)?;
     let model = worlds.model.clone();
     let paid = |(_, a): &(usize, &crate::check::model::Agent)| a.reward.is_some();
     let place = model

@@ -181,6 +181,11 @@ impl Method {
         self.whole("common_chance").map_or(1, |n| n as usize)
     }
 
+    /// Whether it wants those worlds to begin alike, too.
+    pub fn begins_alike(&self) -> bool {
+        matches!(self.option("common_start"), Some(Value::Bool(true)))
+    }
+
     /// Periods between two updates of an on-policy learner.
     pub fn horizon(&self) -> Option<usize> {
         self.whole("horizon").map(|n| n as usize)

@@ -85,6 +85,7 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "steps" => ("", &["9000"]),
         "worlds" => ("", &["8"]),
         "common_chance" => ("", &["1"]),
+        "common_start" => ("", &["false"]),
         "horizon" => ("", &["10"]),
         "epochs" => ("", &["3"]),
         "minibatch" => ("", &["24"]),

@@ -220,6 +220,7 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
     env.seats.extend(other.seats);
     // Worlds share chance where every learner wants it.
     env.together = env.together.min(other.together);
+    env.alike &= other.alike;
     Ok(Own {
         worlds: all.worlds || next.worlds,
         periods: all.periods || next.periods,
@@ -353,6 +354,7 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
                 periods,
                 others: asked.others.clone().unwrap_or_else(|| Behaviour::Random.into()),
                 together: method.together(),
+                alike: method.begins_alike(),
             },
             methods: vec![method],
             evaluations: read.evaluations.unwrap_or(20),

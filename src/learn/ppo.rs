@@ -25,6 +25,8 @@ learner_options! {
         /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
         /// every world its own.
         common_chance: usize = 16,
+        /// Whether worlds with common random numbers also begin alike: they then differ by what was done in them alone.
+        common_start: bool = true,
         /// Periods played between updates, in each world.
         horizon: usize = 512,
         /// Passes over what was played.
@@ -58,9 +60,9 @@ learner_options! {
         anneal_clip: bool = false,
         /// Range a value may move in one update, in standardised units; `none` does not clip.
         value_clip: Option<f64> = None,
-        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`. Unless one of them is said, it falls from 0.3 to 0.03
-        /// where several learn at once in a game of one period with finite choices: its equilibrium may be mixed.
-        entropy: f64 = 0.0,
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`. `none` is 0.05 where a choice is finite, else 0. Unless one of them
+        /// is said, it falls from 0.3 to 0.03 where several learn at once in a game of one period with finite choices: its equilibrium may be mixed.
+        entropy: Option<f64> = None,
         /// Weight of the entropy bonus at the end.
         entropy_end: f64 = 0.0,
         /// Weight of the squared error of values.
@@ -136,7 +138,7 @@ impl LearnerOptions for PpoOptions {
         share("unplayed", self.unplayed)?;
         positive("clip", self.clip)?;
         self.value_clip.map_or(Ok(()), |x| positive("value_clip", x))?;
-        entropy(self.entropy, self.entropy_end)?;
+        entropy(self.entropy.unwrap_or(0.0), self.entropy_end)?;
         not_negative("value_weight", self.value_weight)?;
         not_negative("gradient_norm", self.gradient_norm)?;
         self.target_kl.map_or(Ok(()), |x| positive("target_kl", x))?;
@@ -190,6 +192,8 @@ mod learner {
 
     /// Scale of the first layer where choices are finite: what is chosen may change from one whole number to the next.
     const SPREAD: f64 = 1.0;
+    /// Weight of the entropy bonus at the start where choices are finite: without it a policy that has become sure too soon tries nothing any more.
+    const ENTROPY: f64 = 0.05;
     /// What statistics of observations keep where choices are numbers.
     const REMEMBERED: f64 = 0.2;
 
@@ -367,8 +371,9 @@ mod learner {
             } else {
                 o.clip
             };
+            let finite = !self.agent.seat.space.discrete.is_empty();
             let entropy = Linear {
-                from: o.entropy,
+                from: o.entropy.unwrap_or(if finite { ENTROPY } else { 0.0 }),
                 to: o.entropy_end,
             }
             .at(progress) as f32;

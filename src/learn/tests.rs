@@ -571,7 +571,7 @@ mod neural {
                 optimizer,
                 horizon: 16,
                 gae_lambda: 0.9,
-                entropy: 0.01,
+                entropy: Some(0.01),
                 epochs: 1,
                 minibatch: 1_000_000,
                 learning_rate: a.learning_rate,

@@ -54,6 +54,7 @@ impl Plan {
         GameOptions {
             worlds: self.evaluation_episodes.clamp(1, 64),
             together: 1,
+            alike: false,
             periods: Some(self.evaluation_periods),
             ..self.environment.clone()
         }

@@ -427,6 +427,7 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
             periods: None,
             others: crate::env::cast::Behaviour::Random.into(),
             together: 1,
+            alike: false,
         },
     )?;
     env.reset(1);

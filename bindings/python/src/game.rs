@@ -145,6 +145,7 @@ impl Game {
                 periods,
                 others: cast,
                 together: 1,
+                alike: false,
             };
             let mut game = Vectorised::new(&model, &options)?;
             game.reset(seed);

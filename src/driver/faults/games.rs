@@ -84,6 +84,7 @@ pub(super) fn two_seats() -> f64 {
         periods: None,
         others: Behaviour::Random.into(),
         together: 1,
+        alike: false,
     };
     let Ok(mut game) = Vectorised::new(&model, &options) else {
         return f64::INFINITY;
@@ -155,6 +156,7 @@ pub(super) fn pairs() -> f64 {
         periods: None,
         others: Behaviour::Random.into(),
         together: 2,
+        alike: false,
     };
     let Ok(mut game) = Vectorised::new(&model, &options) else {
         return f64::INFINITY;

@@ -407,6 +407,7 @@ pub(super) fn table() -> f64 {
         periods: None,
         others: Behaviour::Random.into(),
         together: 1,
+        alike: false,
     };
     let Ok(mut env) = Vectorised::new(&model, &copies) else {
         return f64::INFINITY;

@@ -91,7 +91,11 @@ impl Worlds {
             }
             let key = self.key.child(DRAWS + number as u64);
             let n = self.worlds;
-            let together = if d.when == DrawWhen::Start { 1 } else { self.together };
+            let together = if d.when == DrawWhen::Start {
+                self.alike
+            } else {
+                self.together
+            };
             if self.lattice.is_some() {
                 let mut array = std::mem::take(&mut self.frame[d.input.0 as usize]);
                 for e in 0..array.len() / n {

@@ -191,8 +191,8 @@ fn every_option_of_every_learner_changes_what_is_learned() {
             let of_bins = option.key == "bins" && learner.method == "q_learning";
             let model = match option.key {
                 _ if of_bins => &compiled(STOCK),
-                // Only one decision maker tries noise.
-                "try_noise" => &compiled(ALONE),
+                // Only one decision maker tries noise, and only random starts can be alike.
+                "try_noise" | "common_start" => &compiled(ALONE),
                 _ => &model,
             };
             let without = format!("{base} {beside}");

@@ -456,8 +456,9 @@ impl ActorCritic {
     pub fn narrow(&mut self, progress: f64) {
         let (first, last) = self.narrowing;
         distribution::narrow(&mut self.log_std, first, last, progress);
-        if last.is_none() && self.refined.least_std > 0.0 {
-            let least = (first * self.refined.least_std).ln() as f32;
+        if self.refined.least_std > 0.0 {
+            // Where there is a ceiling, the floor is no higher.
+            let least = (first * self.refined.least_std).min(last.unwrap_or(f64::INFINITY)).ln() as f32;
             self.log_std.iter_mut().for_each(|l| *l = l.max(least));
         }
     }

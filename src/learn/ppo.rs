@@ -50,8 +50,9 @@ learner_options! {
         /// Common chance works differently at different states: so many powers of the observed explain it, in each period of worlds with common random
         /// numbers, and are taken out of advantages. 0 takes out the mean only.
         common_powers: usize = 2,
-        /// Weight of periods with great chance: advantages are divided by (their root mean square among the worlds that share it) to this power.
-        even_out: f64 = 0.5,
+        /// Weight of periods with great chance: advantages are divided by (their root mean square among the worlds that share it) to this power. It
+        /// lowers noise, and leans towards what is best where chance does little: where actions count most when chance is bad, policies come out wrong.
+        even_out: f64 = 0.0,
         /// Targets of the value network are held within so many times the distance from their median to their quantiles of 5 and 95 %; 0 holds none.
         hold_targets: f64 = 3.0,
         /// How far the ratio of new to old probabilities may move from 1.
@@ -105,8 +106,8 @@ learner_options! {
         /// ceiling falls to it by equal shares. `none` sets no ceiling. Unless it is said, 0.02 holds where several learn at once (members
         /// or agents): each answers the chance in what the others do, too.
         final_std: Option<f64> = None,
-        /// Smallest standard deviation of continuous actions, as a share of the first one, where `final_std` is `none`: with less noise, what an action earned is lost
-        /// in what chance did.
+        /// Smallest standard deviation of continuous actions, as a share of the first one, and no more than `final_std`: with less noise, what an action earned is
+        /// lost in what chance did.
         least_std: f64 = 0.1,
         /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.5,

@@ -29,6 +29,8 @@ pub struct ActorCritic {
     pub(crate) discount: f32,
     pub(crate) policy: Mlp,
     pub(crate) log_std: Vec<f32>,
+    /// Periods since the episode of each slot began, one per slot.
+    age: Vec<u32>,
     /// What noise of actions does to what is earned.
     effects: Effects,
     /// What one unit of the policy's head moves an action by, in units of half its range; nothing stands for one.
@@ -78,6 +80,8 @@ pub struct Refined {
     pub powers: u32,
     /// See [`Rollout::remove_common`].
     pub even: f64,
+    /// Rows count by the discount factor to the power of this times the periods since their episode began.
+    pub ages: f64,
     /// Targets are held within so many times the distance from their median to their outer quantiles; 0 does not.
     pub held: f64,
     /// How much noise a constant can bear is tried.
@@ -96,6 +100,7 @@ impl Default for Refined {
             control_variates: false,
             powers: 0,
             even: 0.0,
+            ages: 0.0,
             held: 0.0,
             try_noise: false,
             least_std: 0.0,
@@ -192,6 +197,7 @@ impl ActorCritic {
             policy,
             value,
             log_std: vec![settings.initial_std.ln() as f32; seat.space.continuous],
+            age: vec![0; seat.slots],
             effects: Effects::new(width, seat.space.continuous, SURPRISES.len()),
             observation: settings.normalize_observations.then(|| RunningStatistics::new(width)),
             critic: settings.critic,
@@ -257,6 +263,7 @@ impl ActorCritic {
         rollout.slots = slots;
         rollout.observation.extend_from_slice(row);
         rollout.mask.extend_from_slice(seen.mask);
+        rollout.age.extend_from_slice(&self.age);
         head.resize(slots * self.policy.outputs(), 0.0);
         self.policy.infer(row, slots, ws, head);
         let (at_c, at_d, at) = (rollout.continuous.len(), rollout.discrete.len(), rollout.log_prob.len());
@@ -335,6 +342,9 @@ impl ActorCritic {
         all_finite("a reward", told.reward, self.steps)?;
         let rollout = &mut self.rollout;
         let at = rollout.told(told);
+        for (s, age) in self.age.iter_mut().enumerate() {
+            *age = if told.ended(s) { 0 } else { *age + 1 };
+        }
         if let Some(scale) = &mut self.reward {
             scale.apply(self.discount, &mut rollout.reward[at..], |s| rollout.ended[at + s]);
         }
@@ -423,6 +433,9 @@ impl ActorCritic {
         if refined.even > 0.0 {
             rollout.even_out();
         }
+        if refined.ages > 0.0 {
+            rollout.weigh_ages(f64::from(self.discount).powf(refined.ages));
+        }
         if refined.held > 0.0 {
             rollout.hold_targets(refined.held as f32);
         }
@@ -485,7 +498,15 @@ impl ActorCritic {
     /// Standardised rows into the scratch row, after taking them into the statistics if `learn`.
     fn standardize(&mut self, observation: &[f32], learn: bool) {
         if let (Some(statistics), true, false) = (&mut self.observation, learn, self.settled) {
-            statistics.update(observation);
+            if self.refined.ages > 0.0 {
+                // What comes later counts little, and worlds come to rest: where they begin would lie ten standard deviations away.
+                let late = 1.0 / (1.0 - self.discount).max(f32::MIN_POSITIVE);
+                let rows = observation.chunks_exact(self.seat.observation_width.max(1));
+                let early = rows.zip(&self.age).filter(|(_, age)| **age as f32 <= late);
+                statistics.update(&early.flat_map(|(row, _)| row).copied().collect::<Vec<f32>>());
+            } else {
+                statistics.update(observation);
+            }
         }
         standardize_rows(self.observation.as_ref(), observation, &mut self.scratch.row);
     }

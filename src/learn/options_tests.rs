@@ -100,6 +100,7 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "unplayed" => ("", &["1"]),
         "control_variates" => ("", &["false"]),
         "common_powers" => ("common_chance=4", &["0"]),
+        "age_weight" => ("", &["0"]),
         "even_out" => ("common_chance=4", &["0.5"]),
         "hold_targets" => ("", &["0.5"]),
         "least_std" => ("final_std=none", &["1"]),

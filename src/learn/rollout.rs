@@ -36,6 +36,8 @@ pub struct Rollout {
     pub surprise: Vec<f32>,
     /// What the noise of each row is said to have earned, and the part of it that came by surprise; empty where nothing is said.
     pub said: Vec<[f32; 2]>,
+    /// Periods since the episode of each row began: one per row.
+    pub age: Vec<u32>,
     /// What each row counts, so that rows with much noise and rows with little teach alike: one per row.
     pub weight: Vec<f32>,
     /// Indices of choices, `rows x discrete`.
@@ -89,6 +91,7 @@ impl Rollout {
             v.clear();
         }
         self.discrete.clear();
+        self.age.clear();
         self.terminated.clear();
         self.ended.clear();
         self.truncated_rows.clear();
@@ -304,6 +307,14 @@ impl Rollout {
     pub(super) fn even_out(&mut self) {
         for (a, w) in self.advantage.iter_mut().zip(&self.weight) {
             *a *= w;
+        }
+    }
+
+    /// Lets rows count by `factor` to the power of the periods since their episode began.
+    #[cfg(feature = "learn")]
+    pub(super) fn weigh_ages(&mut self, factor: f64) {
+        for (advantage, age) in self.advantage.iter_mut().zip(&self.age) {
+            *advantage *= factor.powf(f64::from(*age)) as f32;
         }
     }
 

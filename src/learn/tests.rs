@@ -564,6 +564,7 @@ mod neural {
                 try_noise: false,
                 common_powers: 0,
                 even_out: 0.0,
+                age_weight: Some(0.0),
                 hold_targets: 0.0,
                 least_std: 0.0,
                 spread: Some(0.0),

@@ -50,7 +50,8 @@ const CASES: &[Case] = &[
             anneal_clip=true discount=0.98 gae_lambda=0.8 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
             network=64,64 activation=tanh normalize_observations=false normalize_rewards=false normalize_values=true \
             average_from=1 \
-            unplayed=1 common_chance=1 first_policy=middle",
+            unplayed=1 common_chance=1 first_policy=middle \
+            control_variates=false hold_targets=0 least_std=0 remembered=1 spread=0 age_weight=0",
     },
     // With a constant step size, as in SB3's zoo, the last policy is bad as often as good; so it falls to zero here.
     Case {
@@ -94,7 +95,8 @@ const CASES: &[Case] = &[
             anneal_clip=false discount=0.99 gae_lambda=0.94 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
             network=64,64 activation=tanh normalize_observations=true normalize_rewards=true normalize_values=false \
             average_from=1 \
-            unplayed=1 common_chance=1 first_policy=middle",
+            unplayed=1 common_chance=1 first_policy=middle \
+            control_variates=false hold_targets=0 least_std=0 remembered=1 spread=0 age_weight=0",
     },
     // Throttles far outside [-1, 1] are cut to its ends: full throttle by chance meets the goal in one episode of twelve.
     Case {
@@ -106,7 +108,8 @@ const CASES: &[Case] = &[
             anneal_clip=false discount=0.99 gae_lambda=0.95 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
             network=64,64 activation=tanh initial_std=3 normalize_observations=true normalize_rewards=false \
             normalize_values=true average_from=0.6 \
-            unplayed=1 common_chance=1 first_policy=middle",
+            unplayed=1 common_chance=1 first_policy=middle \
+            control_variates=false hold_targets=0 least_std=0 remembered=1 spread=0 age_weight=0",
     },
     // The settings with which CleanRL's PPO solves CartPole do not learn the discrete car (a seed in ten wanders into the goal). As
     // there, a cut-off is taken for an end.
@@ -133,7 +136,8 @@ const CLEAN: &str = "steps=500_000 periods=200 worlds=4 horizon=128 minibatch=12
     clip=0.2 anneal_clip=false discount=0.99 gae_lambda=0.95 entropy=0.01 entropy_end=0.01 gradient_norm=0.5 value_weight=0.5 \
     value_clip=0.2 network=64,64 activation=tanh normalize_advantages=true normalize_observations=false \
     normalize_rewards=false normalize_values=false average_from=1 \
-    unplayed=1 common_chance=1 first_policy=middle";
+    unplayed=1 common_chance=1 first_policy=middle \
+    control_variates=false hold_targets=0 least_std=0 remembered=1 spread=0 age_weight=0";
 
 /// A model of `models/`, with lines added.
 pub fn model(name: &str, added: &str) -> Model {

@@ -18,6 +18,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::Solution;
 use crate::solve::time_iteration::{self, TimeIteration, TimeIterationOptions};
+use crate::solve::value_iteration::ValueIteration;
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{WorldCertificate, WorldEvidence, promise};
@@ -128,11 +129,23 @@ pub(super) fn solved(
         guess: None,
         linear: false,
     };
-    let reply = method.solve(task, &mut watch);
+    let mut name = method.name();
+    let mut reply = method.solve(task, &mut watch);
+    // What follows marginal values may go round for ever where values come to rest.
+    if reply.as_ref().is_err_and(|d| d.code == "E0901") && name != ValueIteration.name() {
+        name = ValueIteration.name();
+        let task = Task {
+            model,
+            problem: &problem,
+            guess: None,
+            linear: false,
+        };
+        reply = ValueIteration.solve(task, &mut watch);
+    }
     left.set(left.get() - problem.work());
     match reply {
         Err(_) if over => Ok(None),
-        reply => Ok(Some((reply?, method.name()))),
+        reply => Ok(Some((reply?, name))),
     }
 }
 

@@ -43,7 +43,7 @@ use crate::check::Model;
 use crate::check::model::Otherwise;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::NodeId;
-use crate::kernel::dag::Id;
+use crate::kernel::dag::{Dag, Id};
 use crate::kernel::exec::{Operand, Workspace};
 use crate::kernel::program::Program;
 use builder::Builder;
@@ -200,6 +200,11 @@ impl Decision {
         let carrying: Vec<Id> = draws.kept().flat_map(|q| q.inputs()).collect();
         let others = b.reading(&read.everything, [&read.now, &shocks_now, &noise_ids])?;
         let given_ids: Vec<Id> = b.given.iter().map(|g| g.1).collect();
+        let reached = others
+            .as_ref()
+            .map(|_| reached(&b.unroll.dag, &read.now, &read.next, &action_ids));
+        let reached = reached.unwrap_or_default();
+        let answered = others.iter().any(|o| o.answer(&reached));
         let order = Order::new(
             &read.now,
             [&action_ids, &given_ids],
@@ -236,6 +241,8 @@ impl Decision {
         let counts = b.counts(&paid, &read, &axes, (&noise_ids, &shocks_next, together.chance)) && !compiled.cells;
         let later: Vec<Id> = read.outputs.iter().copied().chain(together.chance).collect();
         let spec = Spec {
+            reached,
+            answered,
             held: b.held(&axes),
             states: axes,
             actions: paid.actions.iter().map(|a| a.axis.clone()).collect(),
@@ -403,6 +410,21 @@ fn solution_fits(axes: &[StateAxis], links: usize, actions: usize) -> Result<(),
     let sizes: Vec<usize> = std::iter::once(links).chain(nodes).collect();
     let all: f64 = sizes.iter().map(|n| *n as f64).product();
     bellman::fits_grid(all * bellman::NUMBER_BYTES * (1.0 + actions as f64), &sizes)
+}
+
+/// Which states what is done moves, now or later, one per state: `now` and `next` their expressions.
+fn reached(dag: &Dag, now: &[Id], next: &[Id], actions: &[Id]) -> Vec<bool> {
+    let mut out = vec![false; now.len()];
+    loop {
+        let moved = now.iter().zip(&out).filter(|(_, r)| **r).map(|(id, _)| *id);
+        let uses = dag.dependents(&actions.iter().copied().chain(moved).collect::<Vec<_>>());
+        let again: Vec<bool> = next.iter().map(|id| uses[id.0 as usize]).collect();
+        let more: Vec<bool> = again.iter().zip(&out).map(|(a, b)| *a || *b).collect();
+        if more == out {
+            return out;
+        }
+        out = more;
+    }
 }
 
 /// The names of the prices that clear, and where the first condition stands.

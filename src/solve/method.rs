@@ -107,6 +107,8 @@ pub struct Structure {
     pub differentiable: bool,
     /// Whether `min`, `max` or `abs` stand between choices and what they bring.
     pub kinks: bool,
+    /// Whether others answer what is done: see [`Spec::answered`].
+    pub answered: bool,
 }
 
 impl Structure {
@@ -131,6 +133,7 @@ impl Structure {
             counts: spec.counts,
             differentiable: spec.differentiable,
             kinks: spec.kinks,
+            answered: spec.answered,
         }
     }
 }

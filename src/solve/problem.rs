@@ -186,6 +186,10 @@ pub struct Spec {
     /// its grid (`clamp`, `min`, `max`, the range of an action). Time at such an edge is part of the model and no error of the
     /// grid. Empty where nothing is known.
     pub held: Vec<[bool; 2]>,
+    /// Where others play by a policy: per state, whether what is done moves it, now or later. Empty where one decides alone.
+    pub reached: Vec<bool>,
+    /// Whether others do something else where such a state is another: derivatives take what they do as given, and do not see it.
+    pub answered: bool,
     /// Chances of the joint shock states in which lives begin, one per state; `None`: as shocks come to rest.
     pub first_shock: Option<Vec<f64>>,
     /// Steady state of the deterministic model, one value per state, if known: the centre of plots and of comparisons.

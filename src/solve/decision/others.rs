@@ -106,6 +106,11 @@ pub(super) enum Carried {
 }
 
 impl Reading {
+    /// Whether what the others do can move with a state that is `reached`, one per state of the problem.
+    pub(super) fn answer(&self, reached: &[bool]) -> bool {
+        !self.actions.is_empty() && self.states.iter().any(|s| reached.get(*s) == Some(&true))
+    }
+
     /// What the others do at the lanes, `[given input][lane]`.
     pub(super) fn read(&self, lanes: &Lanes, shocks: &[f64], noises: &[f64], n: usize) -> Vec<Vec<f64>> {
         let carried: Vec<f64> = self

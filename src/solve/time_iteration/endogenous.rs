@@ -41,6 +41,9 @@ impl Method for EndogenousGrid {
     }
 
     fn fits(&self, s: &Structure) -> Result<(), String> {
+        if s.answered {
+            return Err(super::ANSWERED.to_string());
+        }
         match kinked(s) {
             true if s.counts => ages::fits(s),
             true => upper_envelope::fits(s),

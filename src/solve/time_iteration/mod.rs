@@ -63,12 +63,17 @@ const ROUGH_SWEEPS: usize = 200;
 const STALE: usize = 8;
 const GIVEN_UP: usize = 30;
 const LESS: f64 = 0.7;
+/// Largest change after the sweeps on the fewest nodes with which more nodes are tried, where it is to be brief.
+const BRIEF: f64 = 1e-2;
 /// Sweeps in a row without a solution at any node after which it is given up.
 const NOWHERE: usize = 10;
 /// Most sweeps on one grid where the file says nothing.
 pub const SWEEPS: usize = 1000;
 /// Most that a requirement may be missed by.
 const MISSED: f64 = -1e-8;
+
+/// Why marginal values do not tell a best reply where others answer.
+const ANSWERED: &str = "others answer what is done, and derivatives do not see it";
 
 /// Time iteration, as a method among others.
 pub struct TimeIteration;
@@ -90,6 +95,7 @@ impl Method for TimeIteration {
     fn fits(&self, s: &Structure) -> Result<(), String> {
         let no = |what: &str| Err(what.to_string());
         match s {
+            _ if s.answered => no(ANSWERED),
             _ if s.horizon.is_some() => no("it has a horizon"),
             _ if s.states.1 > 0 => no("a state takes whole numbers"),
             _ if s.states.0 == 0 => no("there is no continuous state that matters"),
@@ -245,7 +251,8 @@ fn between(
         }
     }
     let mut ended = found.ok_or_else(|| Diagnostic::error("E0901", "time iteration has no start"))?;
-    if options.brief && !ended.settled {
+    let far = |e: &Ended| e.unsolved > 0 || !e.history.last().is_some_and(|moved| *moved <= BRIEF);
+    if options.brief && !ended.settled && (coarsest == 0 || far(&ended)) {
         return Err(not_converged(&stages[coarsest], &ended, of_level(coarsest)));
     }
     let mut at = coarsest;

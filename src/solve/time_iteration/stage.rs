@@ -232,6 +232,10 @@ impl<'a> Stage<'a> {
                 };
                 let w = weight * p;
                 for (k, variable) in variables.clone().enumerate() {
+                    // What no choice moves has a worth that no condition asks for, and that derivatives do not know: others do what they do there.
+                    if self.bellman.problem.spec().reached.get(variable) == Some(&false) {
+                        continue;
+                    }
                     let mut d_next: Vec<&mut [f64]> = work.d_next.iter_mut().map(|v| &mut v[..n]).collect();
                     let found = self
                         .bellman

@@ -7,7 +7,9 @@
 
 use super::player::Seated;
 use crate::check::Model;
+use crate::check::model::{Setting, Settings};
 use crate::diag::Diagnostic;
+use crate::graph::{Binary, Interval, Node, NodeId, Op, Phase};
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision};
@@ -27,9 +29,12 @@ use std::sync::Arc;
 
 /// How a reply is solved.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum By {
+pub(super) enum By<'a> {
     /// By its first-order conditions, where the problem has them.
     Conditions,
+    /// The same where the economy goes no further than lives went, one pair (lowest, highest) per state of the solution: fewer of its places, and more of
+    /// his own, from ends so many times as far apart.
+    Close(&'a [(f64, f64)], f64),
     /// By the first method that fits, on axes with so many times their usual nodes.
     Values(usize),
 }
@@ -67,6 +72,116 @@ const NODES: [usize; 5] = [1, 120, 30, 14, 8];
 /// Most nodes of all axes together where they are finer than usual.
 const MOST: f64 = 20_000.0;
 
+/// Nodes of each of the economy's states, at the least and at the most, and of each of his own, where it goes no further than lives went.
+const CLOSE: (f64, f64) = (4.0, 9.0);
+const OWN: f64 = 30.0;
+/// Room around what was visited, as a share of its width and of its size.
+const ROOM: (f64, f64) = (0.1, 0.02);
+
+/// The model with the economy's states on grids around where lives went, at whose ends they stay, and his own on axes with ends `wider` times as far apart as
+/// those of the economy's that they stand for; nothing that he does moves the economy, so that what is cut off is nothing that he could reach.
+fn close(
+    model: &Model,
+    solution: &Solution,
+    (ranges, wider): (&[(f64, f64)], f64),
+    like: &dyn Fn(&str) -> Option<String>,
+) -> Model {
+    let mut out = model.clone();
+    // (name, where it went, its ends)
+    let mut boxes: Vec<(String, (f64, f64), (f64, f64))> = Vec::new();
+    for (s, (lo, hi)) in solution.states.iter().zip(ranges).filter(|(s, _)| !s.integer) {
+        let bare = s.name.split('[').next().unwrap_or(&s.name).to_string();
+        let ends = (s.nodes[0], s.nodes[s.nodes.len() - 1]);
+        match boxes.iter_mut().find(|b| b.0 == bare) {
+            Some(b) => {
+                b.1 = (b.1.0.min(*lo), b.1.1.max(*hi));
+                b.2 = (b.2.0.min(ends.0), b.2.1.max(ends.1));
+            }
+            None => boxes.push((bare, (*lo, *hi), ends)),
+        }
+    }
+    let his = boxes.iter().filter(|b| like(&b.0).is_some()).count();
+    let economys = solution.states.iter().filter(|s| !s.integer).count().max(1);
+    let most = MOST / OWN.powi(his as i32);
+    let nodes = most.powf(1.0 / economys as f64).floor().clamp(CLOSE.0, CLOSE.1);
+    let mut grids: Vec<(String, Setting)> = Vec::new();
+    for (name, went, ends) in boxes {
+        let Some(k) = out.states.iter().position(|s| s.name == name) else {
+            continue;
+        };
+        let state = &out.states[k];
+        let first = state.start.map(|n| out.graph.nodes[n.0 as usize].domain);
+        let (from, to) = first.map_or(went, |d| (d.lo.min(went.0), d.hi.max(went.1)));
+        let room = (ROOM.0 * (went.1 - went.0)).max(ROOM.1 * went.0.abs().max(went.1.abs()));
+        let lo = (went.0 - room).max(state.domain.lo).min(from);
+        let hi = (went.1 + room).min(state.domain.hi).max(to);
+        if let Some(own) = like(&name) {
+            let (lo, hi) = apart(ends, wider);
+            let ends = [lo, hi, OWN].map(Setting::Number);
+            let spacing = if wider > 1.0 || lo <= 0.0 { "uniform" } else { "log" };
+            grids.push((format!("grid.{own}"), Setting::Call(spacing.into(), ends.to_vec())));
+        }
+        let next = stays(&mut out, k, (lo, hi));
+        out.states[k].next = next;
+        let ends = [lo, hi, nodes].map(Setting::Number);
+        grids.push((format!("grid.{name}"), Setting::Call("uniform".into(), ends.to_vec())));
+    }
+    if out.solve_settings().is_none() {
+        out.settings.push(Settings {
+            block: "solve".into(),
+            method: None,
+            entries: Vec::new(),
+            span: Default::default(),
+        });
+    }
+    for settings in out.settings.iter_mut().filter(|s| s.block == "solve") {
+        settings.entries.retain(|(key, _, _)| !key.starts_with("grid."));
+        let span = settings.span;
+        let said = grids.iter().map(|(name, grid)| (name.clone(), grid.clone(), span));
+        settings.entries.extend(said);
+    }
+    out
+}
+
+/// Ends so many times as far apart; what is not below zero stays so.
+fn apart((lo, hi): (f64, f64), wider: f64) -> (f64, f64) {
+    let more = (wider - 1.0) * (hi - lo);
+    let low = if lo >= 0.0 { lo / wider } else { lo - more };
+    (low, hi + more)
+}
+
+/// The next value of a state that stays between two ends.
+fn stays(model: &mut Model, state: usize, (lo, hi): (f64, f64)) -> NodeId {
+    let next = model.states[state].next;
+    let like = model.graph.nodes[next.0 as usize].clone();
+    let mut push = |node: Node| {
+        model.graph.nodes.push(node);
+        NodeId(model.graph.nodes.len() as u32 - 1)
+    };
+    let number = |x: f64| Node {
+        op: Op::Const(x),
+        shape: Vec::new(),
+        phase: Phase::Constant,
+        domain: Interval {
+            lo: x,
+            hi: x,
+            lo_open: false,
+            hi_open: false,
+            integer: false,
+        },
+        span: like.span,
+    };
+    let (low, high) = (push(number(lo)), push(number(hi)));
+    let above = push(Node {
+        op: Op::Binary(Binary::Max, next, low),
+        ..like.clone()
+    });
+    push(Node {
+        op: Op::Binary(Binary::Min, above, high),
+        ..like.clone()
+    })
+}
+
 /// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
 /// stands for one of it, both without a member's number; at most the work that is `left`. With the method's name; `None` where that came to an end, and
 /// where it is to be solved by conditions that the problem has not, or that do not settle.
@@ -80,6 +195,12 @@ pub(super) fn solved(
     (like, by, left): (&dyn Fn(&str) -> Option<String>, By, &Cell<f64>),
     progress: &mut dyn Watch,
 ) -> Result<Option<(Solution, &'static str)>, Diagnostic> {
+    let closer = match by {
+        By::Close(ranges, wider) => Some(close(model, solution, (ranges, wider), like)),
+        By::Conditions | By::Values(_) => None,
+    };
+    let whole = model;
+    let model = closer.as_ref().unwrap_or(model);
     let continuous = solution.states.iter().filter(|s| !s.integer);
     let mut count = continuous.clone().count();
     let mut bounds: Vec<(String, f64, f64)> = Vec::new();
@@ -97,7 +218,7 @@ pub(super) fn solved(
     }
     let build = decision::ProblemOptions {
         nodes: match by {
-            By::Conditions => nodes(count, 1),
+            By::Conditions | By::Close(..) => nodes(count, 1),
             By::Values(finer) => nodes(count, finer),
         },
         bounds,
@@ -110,7 +231,12 @@ pub(super) fn solved(
         over = problem.work() > left.get();
         if over { Control::Cancel } else { progress.report(p) }
     };
-    if by == By::Conditions {
+    if matches!(by, By::Conditions | By::Close(..)) {
+        // Where the economy stays at the ends of a box it bends, and nothing that he chooses does.
+        let structure = match closer {
+            Some(_) => Structure::of(Decision::among(whole, &build, others)?.spec()),
+            None => structure,
+        };
         if TimeIteration.fits(&structure).is_err() {
             return Ok(None);
         }

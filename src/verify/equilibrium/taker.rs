@@ -17,7 +17,6 @@ use crate::verify::world::play::Played;
 use crate::verify::world::{WorldCertificate, promise};
 
 /// How the reply is solved, from the first try to the last: where first-order conditions decide their solution is soon exact.
-const TRIES: [By; 4] = [By::Conditions, By::Values(1), By::Values(2), By::Values(4)];
 
 /// Measures, where everybody played `lives`; `prices` are those that he takes as given, numbers of the model's prices.
 ///
@@ -47,11 +46,21 @@ pub(super) fn prove(
     let mut last: Option<(WorldCertificate, Judged)> = None;
     let mut unsettled: Option<Diagnostic> = None;
     let left = best_reply::allowance(model);
-    for by in TRIES {
+    let tries = [
+        By::Conditions,
+        By::Close(&lives.ranges, 1.0),
+        By::Close(&lives.ranges, 2.0),
+        By::Close(&lives.ranges, 4.0),
+        By::Values(1),
+        By::Values(2),
+        By::Values(4),
+    ];
+    for by in tries {
         if left.get() <= 0.0 {
             break;
         }
         let mut rows = WorldCertificate::default();
+        let close = matches!(by, By::Close(..));
         let by = (&stand_for as &dyn Fn(&str) -> Option<String>, by, &left);
         let solved = match best_reply::solved(&economy.model, &others, &seated.solution, by, progress) {
             Err(d) if d.code == "E0901" => {
@@ -61,6 +70,10 @@ pub(super) fn prove(
             solved => solved?,
         };
         let Some((reply, method)) = solved else { continue };
+        // What a policy is worth that leaves its grid by more than a little is any number.
+        if close && reply.record.outside > 0 {
+            continue;
+        }
         let aside = seated.aside(&economy, reply)?;
         let played = aside.play(None)?;
         let mut trials = aside.trials()?;

@@ -16,8 +16,6 @@ use crate::solve::progress::Watch;
 use crate::verify::world::play::Played;
 use crate::verify::world::{WorldCertificate, promise};
 
-/// How the reply is solved, from the first try to the last: where first-order conditions decide their solution is soon exact.
-
 /// Measures, where everybody played `lives`; `prices` are those that he takes as given, numbers of the model's prices.
 ///
 /// # Errors
@@ -46,6 +44,7 @@ pub(super) fn prove(
     let mut last: Option<(WorldCertificate, Judged)> = None;
     let mut unsettled: Option<Diagnostic> = None;
     let left = best_reply::allowance(model);
+    // From the first try to the last: where first-order conditions decide their solution is soon exact.
     let tries = [
         By::Conditions,
         By::Close(&lives.ranges, 1.0),

@@ -54,7 +54,7 @@ learner_options! {
         /// lowers noise, and leans towards what is best where chance does little: where actions count most when chance is bad, policies come out wrong.
         even_out: f64 = 0.0,
         /// Weight of late periods: rows count by the discount factor to the power of (this times the periods since the episode began). 1 counts states as the
-        /// discounted return does (Sutton, McAllester, Singh and Mansour 2000), 0 counts all alike. `none` is 0 where a choice is finite, else 1.
+        /// discounted return does (Sutton, McAllester, Singh and Mansour 2000), 0 counts all alike. `none` is 0 where a choice is finite, else 0.5.
         age_weight: Option<f64> = None,
         /// Targets of the value network are held within so many times the distance from their median to their quantiles of 5 and 95 %; 0 holds none.
         hold_targets: f64 = 3.0,
@@ -123,7 +123,7 @@ impl LearnerOptions for PpoOptions {
     const ABOUT: &'static str = "proximal policy optimisation";
     const PAUSES: bool = true;
     // What is played later counts little for where it began, and early noise may have driven the world far from any place that matters.
-    const EPISODE: (f64, usize) = (1e-2, 10);
+    const EPISODE: (f64, usize) = (3e-2, 10);
     const SEARCH: &'static [&'static str] = &[
         "learning_rate=1e-4..1e-2:log",
         "gae_lambda=0.9..1",
@@ -199,6 +199,8 @@ mod learner {
     const SPREAD: f64 = 1.0;
     /// Weight of the entropy bonus at the start where choices are finite: without it a policy that has become sure too soon tries nothing any more.
     const ENTROPY: f64 = 0.05;
+    /// Weight of late periods where choices are numbers.
+    const AGES: f64 = 0.5;
     /// What statistics of observations keep where choices are numbers.
     const REMEMBERED: f64 = 0.2;
 
@@ -247,7 +249,7 @@ mod learner {
                 control_variates: options.control_variates,
                 powers: options.common_powers as u32,
                 even: options.even_out,
-                ages: options.age_weight.unwrap_or(if finite { 0.0 } else { 1.0 }),
+                ages: options.age_weight.unwrap_or(if finite { 0.0 } else { AGES }),
                 held: options.hold_targets,
                 try_noise: options.try_noise,
                 least_std: options.least_std,

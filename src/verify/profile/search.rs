@@ -1,5 +1,5 @@
-//! The best deviation among constants, shares of what was played and shifts of it, of one action after the other. Shares of a simplex move together:
-//! a part of all of them goes to one.
+//! The best deviation among constants, shares of what was played and shifts of it: of several actions at once, coarsely, then of one after the other. Shares of
+//! a simplex move together: a part of all of them goes to one.
 
 use super::Player;
 use super::lives::{Cells, KEPT, Lives, Look, Move, Range, Reply, Rule};
@@ -26,6 +26,8 @@ const PARTS: [f64; 12] = [
     1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.008, 0.004, 0.002, 0.001, 0.0005,
 ];
 const ROUNDS: usize = 4;
+/// Most combinations of several actions that are tried; where there are more, all go to the same end.
+const COMBINATIONS: usize = 100;
 /// Passes over the actions where there are several.
 const PASSES: usize = 2;
 
@@ -60,6 +62,10 @@ pub(super) fn best(lives: &mut Lives, player: &Player, seed: u64) -> Result<Opti
         of_life,
     };
     search.worth = search.by_cell(None)?;
+    let alone: Vec<usize> = (tried.iter().copied()).filter(|s| !shares(s)).collect();
+    if alone.len() > 1 {
+        search.together(&alone, &look);
+    }
     let passes = if tried.len() > 1 { PASSES } else { 1 };
     for _ in 0..passes {
         for slot in &tried {
@@ -183,6 +189,55 @@ impl Search<'_, '_> {
             }
             if !better {
                 break;
+            }
+        }
+    }
+
+    /// Moves of several slots at once: where doing less of one thing pays only if less is done of another, no move of one of them shows it. Each stays, or goes
+    /// to its ends or its middle; all of them are then made larger or smaller.
+    fn together(&mut self, slots: &[usize], look: &Look) {
+        let count = self.rule.cells.count();
+        let values: Vec<Vec<Option<f64>>> = (slots.iter())
+            .map(|s| match &look.range[*s] {
+                Range::Shares => Vec::new(),
+                Range::Choices(all) => {
+                    let n = all.len();
+                    [0, n - 1, n / 2].into_iter().map(|k| Some(all[k])).collect()
+                }
+                Range::Whole(lo, hi) => vec![Some(*lo), Some(*hi), Some((0.5 * (lo + hi)).round())],
+                Range::Between(lo, hi) => vec![Some(*lo), Some(*hi), Some(0.5 * (lo + hi))],
+            })
+            .collect();
+        let kept =
+            |of: &[Option<f64>]| -> Vec<Option<f64>> { std::iter::once(None).chain(of.iter().copied()).collect() };
+        let mut all: Vec<Vec<Option<f64>>> = vec![Vec::new()];
+        for of in values.iter().map(|v| kept(v)) {
+            all = (all.iter())
+                .flat_map(|row| of.iter().map(move |x| [&row[..], &[*x]].concat()))
+                .take(COMBINATIONS + 1)
+                .collect();
+        }
+        if all.len() > COMBINATIONS {
+            all = (0..3).map(|k| values.iter().map(|v| v[k]).collect()).collect();
+        }
+        for row in all.iter().filter(|row| row.iter().flatten().count() > 1) {
+            let moved = slots
+                .iter()
+                .zip(row)
+                .filter_map(|(s, x)| x.map(|x| (*s, vec![(0.0, x); count])));
+            self.tries_together(&moved.collect::<Vec<_>>());
+        }
+        let numbers: Vec<usize> = (slots.iter().copied())
+            .filter(|s| matches!(look.range[*s], Range::Between(..)))
+            .collect();
+        for share in SHARES {
+            for by in [1.0 - share, 1.0 + share] {
+                let moves: Vec<(usize, Vec<Move>)> = (numbers.iter())
+                    .map(|s| (*s, self.rule.moves[*s].iter().map(|m| (by * m.0, by * m.1)).collect()))
+                    .collect();
+                if moves.len() > 1 {
+                    self.tries_together(&moves);
+                }
             }
         }
     }

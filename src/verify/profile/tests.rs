@@ -249,6 +249,34 @@ fn shares_of_a_budget_are_moved_together() {
 }
 
 #[test]
+fn several_actions_move_together() {
+    // Goods and labour are made for each other, and having any costs 5: less of one alone only wastes the other.
+    let text = "model plant \"Two plants\"\nagent firm[2] {\n  action q in [0, 10]\n  action l in [0, 4]\n  \
+        reward 0.01 * sum(others(firm.q)) - (if q + l > 0 then 5 else 0) - 100 * (q - l)^2\n}\n";
+    let all = judged(&compiled(text), &[0], fixed(&[("firm.q", 1.0), ("firm.l", 1.0)]), 0.005);
+    assert_eq!(all.gains.len(), 2);
+    for g in &all.gains {
+        assert!(
+            (g.worth.0 + 4.99).abs() < 1e-9 && (g.gain.0 - 5.0).abs() < 1e-9,
+            "{g:?}"
+        );
+        assert!(g.reply.contains("q = 0") && g.reply.contains("l = 0"), "{g:?}");
+    }
+    // With a third choice beside them, and numbers that pay in proportion.
+    let text = "model mill \"Two mills\"\nagent firm[2] {\n  action q in [0, 10]\n  action l in [0, 10]\n  action w in {no, yes}\n  \
+        reward 0.01 * sum(others(firm.q)) + q - 0.1 * q^2 - 100 * (q - l)^2 - (if w == yes then 1 else 0)\n}\n";
+    let all = judged(
+        &compiled(text),
+        &[0],
+        fixed(&[("firm.q", 4.0), ("firm.l", 4.0), ("firm.w", 0.0)]),
+        0.005,
+    );
+    for g in &all.gains {
+        assert!((g.gain.0 - 0.1).abs() < 1e-3, "{g:?}");
+    }
+}
+
+#[test]
 fn a_reply_sees_what_the_player_observes_and_no_more() {
     // Each guesses the other's coin, which it does not see: half of all guesses are right whatever one does.
     let text = "model coins \"Two hidden coins\"\nagent p[2] {\n  noise n ~ bernoulli(0.5)\n  state c in 0..1, start random\n  \

@@ -381,7 +381,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("export", "of-seed", "export learned", "--of-seed 2"),
     ("export", "agent", "export both", "--agent rival"),
     ("export", "member", "export apart", "--member 2"),
-    ("export", "best", "export learned", "--best"),
+    ("export", "best", "export learned --of-seed 2", "--best"),
     ("export", "out", "export learned", "--out net"),
     ("export", "force", "export learned --out there.dot", "--force"),
     ("reproduce", "list", "reproduce nothing", "--list"),

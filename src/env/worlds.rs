@@ -53,7 +53,7 @@ pub struct Worlds {
     graph: Arc<Graph>,
     scenario: Option<Scenario>,
     worlds: usize,
-    /// Neighbouring worlds with common random numbers (but not the same start).
+    /// Neighbouring worlds with common random numbers; whether they begin alike says `alike`.
     together: usize,
     /// Neighbouring worlds that begin alike.
     alike: usize,

@@ -55,17 +55,17 @@ fn training<'a>(learner: &'a str, out: &'a str, options: &'a [&'a str]) -> Vec<&
     line
 }
 
-/// All files under a folder with their bytes.
+/// All files under a folder with their bytes; what vanishes meanwhile is left out.
 fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut out = Vec::new();
     let mut open = vec![folder.to_path_buf()];
     while let Some(next) = open.pop() {
-        for e in std::fs::read_dir(&next).expect("a folder") {
-            let path = e.expect("an entry").path();
+        // A run under way renames its folders and files between the listing and the reading.
+        let Ok(entries) = std::fs::read_dir(&next) else { continue };
+        for path in entries.flatten().map(|e| e.path()) {
             if path.is_dir() {
                 open.push(path);
-            } else {
-                let bytes = std::fs::read(&path).expect("a file");
+            } else if let Ok(bytes) = std::fs::read(&path) {
                 out.push((path, bytes));
             }
         }

@@ -61,7 +61,9 @@ fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut open = vec![folder.to_path_buf()];
     while let Some(next) = open.pop() {
         // A run under way renames its folders and files between the listing and the reading.
-        let Ok(entries) = std::fs::read_dir(&next) else { continue };
+        let Ok(entries) = std::fs::read_dir(&next) else {
+            continue;
+        };
         for path in entries.flatten().map(|e| e.path()) {
             if path.is_dir() {
                 open.push(path);

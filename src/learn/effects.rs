@@ -14,6 +14,8 @@ const MOST: usize = 120;
 const ENOUGH: usize = 16_384;
 /// Observations are held within this, in standard deviations.
 const HELD: f32 = 3.0;
+/// Highest degree of what the mean of a surprise is explained by.
+const HIGHEST: u32 = 3;
 /// Share of what was learned that the next stretch keeps.
 const KEPT: f64 = 0.7;
 
@@ -50,7 +52,52 @@ fn polynomial(row: &[f32], degree: u32, out: &mut Vec<f64>) {
         for i in 1..=row.len() {
             for j in 1..=i {
                 out.push(out[i] * out[j]);
+                for k in (1..=j).filter(|_| degree > 2) {
+                    out.push(out[i] * out[j] * out[k]);
+                }
             }
+        }
+    }
+}
+
+/// Takes out of each kind of surprise (`rows x kinds`) what polynomials of the observed (`rows x width`) explain of it; rows count by `weight`, one number per row.
+///
+/// The mean of a surprise at a state is zero only where values are right. Where they are too low, chance seems to be kind to everybody, and what the noise
+/// of an action earns would be taken for luck. One row has next to no influence on the fit of a few terms to thousands of rows.
+pub fn centre_surprises(observation: &[f32], width: usize, surprise: &mut [f32], weight: &[f32]) {
+    let n = weight.len();
+    if n == 0 {
+        return;
+    }
+    let q = surprise.len() / n;
+    let mut f = Vec::new();
+    let Some(degree) = (1..=HIGHEST).rev().find(|d| {
+        polynomial(&observation[..width], *d, &mut f);
+        f.len() <= MOST / 2 && n >= 20 * f.len()
+    }) else {
+        return;
+    };
+    let m = f.len();
+    let mut xx = nalgebra::DMatrix::<f64>::zeros(m, m);
+    let mut xy = nalgebra::DMatrix::<f64>::zeros(m, q);
+    for i in 0..n {
+        polynomial(&observation[i * width..(i + 1) * width], degree, &mut f);
+        for a in 0..m {
+            let x = f[a] * f64::from(weight[i]);
+            // The Cholesky factor reads the lower half only.
+            (0..=a).for_each(|b| xx[(a, b)] += x * f[b]);
+            (0..q).for_each(|k| xy[(a, k)] += x * f64::from(surprise[i * q + k]));
+        }
+    }
+    (0..m).for_each(|a| xx[(a, a)] += 1e-9 * (1.0 + xx[(a, a)]));
+    let Some(fit) = xx.cholesky().map(|c| c.solve(&xy)) else {
+        return;
+    };
+    for i in 0..n {
+        polynomial(&observation[i * width..(i + 1) * width], degree, &mut f);
+        for k in 0..q {
+            let mean: f64 = f.iter().zip(fit.column(k).iter()).map(|(x, c)| x * c).sum();
+            surprise[i * q + k] -= mean as f32;
         }
     }
 }
@@ -234,9 +281,12 @@ mod tests {
         r
     }
 
-    fn advantages(r: &mut Rollout, effects: &Effects) -> Vec<f32> {
+    fn advantages(r: &mut Rollout, effects: &Effects, centred: bool) -> Vec<f32> {
         let common = CommonChance { worlds: 8, members: 1 };
         r.find_surprises(0.9, common, &[1.0]);
+        if centred {
+            centre_surprises(&r.observation, 1, &mut r.surprise, &vec![1.0; r.noise.len()]);
+        }
         let rows = Rows {
             observation: &r.observation[..r.noise.len()],
             noise: &r.noise,
@@ -252,7 +302,7 @@ mod tests {
         let mut effects = Effects::new(1, 1, 1);
         for seed in 0..4 {
             let mut r = played(seed, 60, 64);
-            let advantage = advantages(&mut r, &effects);
+            let advantage = advantages(&mut r, &effects, true);
             let whole: Vec<f32> = match r.said.is_empty() {
                 true => advantage,
                 false => advantage.iter().zip(&r.said).map(|(a, s)| a + s[1]).collect(),
@@ -271,11 +321,12 @@ mod tests {
     fn advantages_keep_their_mean_and_lose_most_of_their_variance() {
         // The gradient for the mean of an action is E[z A] = b whatever is taken out; with the own world among the surprises it is not.
         let (known, nothing) = (learned(), Effects::new(1, 1, 1));
-        let moments = |effects: &Effects| {
+        let moments = |effects: &Effects, centred: bool, wrong: f32| {
             let (mut sum, mut squares, mut n) = (0.0f64, 0.0f64, 0.0f64);
             for seed in 100..130 {
                 let mut r = played(seed, 60, 64);
-                for (a, z) in advantages(&mut r, effects).iter().zip(&r.noise) {
+                r.value.iter_mut().for_each(|v| *v += wrong);
+                for (a, z) in advantages(&mut r, effects, centred).iter().zip(&r.noise) {
                     let g = f64::from(a * z);
                     (sum, squares, n) = (sum + g, squares + g * g, n + 1.0);
                 }
@@ -283,8 +334,8 @@ mod tests {
             let mean = sum / n;
             (mean, (squares / n - mean * mean).sqrt(), n)
         };
-        let (plain, plain_sd, n) = moments(&nothing);
-        let (kept, kept_sd, _) = moments(&known);
+        let (plain, plain_sd, n) = moments(&nothing, true, 0.0);
+        let (kept, kept_sd, _) = moments(&known, true, 0.0);
         // The mean of a group of eight takes an eighth of the own effect with it.
         let truth = 0.5 * 7.0 / 8.0;
         assert!(
@@ -296,6 +347,11 @@ mod tests {
             "{kept} against {truth}"
         );
         assert!(kept_sd < 0.8 * plain_sd, "{kept_sd} against {plain_sd}");
+        // Values that are too low by 3 make every surprise a good one: merits would be taken for luck.
+        let off = |(mean, sd, n): (f64, f64, f64)| (mean - truth).abs() / (sd / n.sqrt());
+        let (right, wrong) = (off(moments(&known, true, -3.0)), off(moments(&known, false, -3.0)));
+        assert!(right < 4.0, "{right} standard errors");
+        assert!(wrong > 10.0, "what is not centred is biased: {wrong} standard errors");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::central::Critic;
 use super::centre::{self, FirstPolicy};
 use super::chance::COMMON_KEPT;
 use super::distribution::{self, Noise};
-use super::effects::{Effects, Rows};
+use super::effects::{self, Effects, Rows};
 use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
 use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
 use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale, standardize_rows};
@@ -381,6 +381,12 @@ impl ActorCritic {
         rollout.said.clear();
         if self.refined.control_variates && self.effects.is_some() {
             rollout.find_surprises(self.discount, self.seat.chance, &SURPRISES);
+            let count = f64::from(self.discount).powf(self.refined.ages);
+            let weight: Vec<f32> = (rollout.age.iter())
+                .map(|age| count.powf(f64::from(*age)) as f32)
+                .collect();
+            let seen = &rollout.observation[..rows * width];
+            effects::centre_surprises(seen, width, &mut rollout.surprise, &weight);
             rollout.said = self.effects.of(&Rows {
                 observation: &rollout.observation[..rows * width],
                 noise: &rollout.noise,

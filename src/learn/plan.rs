@@ -62,8 +62,8 @@ const TYPED_HERE: Span = Span {
     file: crate::check::TYPED,
 };
 
-/// The option that bounds exploration at the end, and its value where several learn at once.
-const NARROWED: (&str, f64) = ("final_std", 0.02);
+/// The options that bound exploration at the end from above and below, and their values where several learn at once.
+const NARROWED: [(&str, f64); 2] = [("final_std", 0.02), ("least_std", 0.1)];
 /// Weights of the entropy at the start and at the end, in units of standardised advantages, where several choose among finitely many in games of one period.
 const MIXED: [(&str, f64); 2] = [("entropy", 0.3), ("entropy_end", 0.03)];
 
@@ -260,8 +260,9 @@ fn own(model: &Model, asked: &Asked, beside: bool) -> Result<Own, Vec<Diagnostic
     let mut in_games: Vec<(&str, f64)> = Vec::new();
     let space = Interface::new(model, agent, method.finite_choices()).map(|i| i.space);
     let acts = space.as_ref().is_ok_and(|s| s.continuous > 0);
-    if !alone && acts && method.option(NARROWED.0).is_some() && !said(NARROWED.0) {
-        in_games.push(NARROWED);
+    if !alone && acts {
+        let unsaid = |(key, _): &(&str, f64)| method.option(key).is_some() && !said(key);
+        in_games.extend(NARROWED.into_iter().filter(unsaid));
     }
     let standardised = method.option("normalize_advantages") == Some(&Value::Bool(true));
     let once_each = model.states.is_empty() && model.horizon.is_none();

@@ -24,7 +24,7 @@ learner_options! {
         worlds: usize = 64,
         /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
         /// every world its own.
-        common_chance: usize = 16,
+        common_chance: usize = 8,
         /// Whether worlds with common random numbers also begin alike: they then differ by what was done in them alone.
         common_start: bool = true,
         /// Periods played between updates, in each world.
@@ -110,8 +110,8 @@ learner_options! {
         /// or agents): each answers the chance in what the others do, too.
         final_std: Option<f64> = None,
         /// Smallest standard deviation of continuous actions, as a share of the first one, and no more than `final_std`: with less noise, what an action earned is
-        /// lost in what chance did.
-        least_std: f64 = 0.1,
+        /// lost in what chance did. Unless it is said, 0.1 holds where several learn at once.
+        least_std: f64 = 0.02,
         /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.5,
         /// Optimiser.

@@ -13,6 +13,7 @@ impl Checker<'_> {
             let _ = self.block_axis(b);
         }
         self.declare_presence();
+        self.declare_forward();
         let n = self.entities.len();
         let real =
             |c: &Self, id: EntityId| c.blocks[c.entities[id].block].kind != super::BlockKind::Kind && c.is_declared(id);
@@ -50,6 +51,7 @@ impl Checker<'_> {
             }
             id += 1;
         }
+        self.forward_prices();
         self.starts();
         self.experiments();
         self.model.left_out(&self.left_out);
@@ -83,6 +85,7 @@ impl Checker<'_> {
                 true
             }
             Decl::Param { value, .. } => super::axes::is_continuum(&value),
+            Decl::Forward { over, .. } => !over.is_empty(),
             _ => false,
         }
     }
@@ -137,6 +140,9 @@ impl Checker<'_> {
             if reader != id {
                 self.entities[reader].reads.insert(id);
             }
+        }
+        if primed && scope.primes == Primes::Expected {
+            return self.tomorrow(id, scope, span);
         }
         if primed {
             self.prime_allowed(id, scope, span)?;
@@ -218,13 +224,16 @@ impl Checker<'_> {
         let (name, declared) = (e.name.clone(), e.span);
         let what = super::scope::kind_word(&e.decl);
         match (&e.decl, scope.primes) {
-            (Decl::State { .. } | Decl::Lag { .. } | Decl::Alive { .. }, Primes::All | Primes::States)
-            | (Decl::Shock { .. }, Primes::All) => Some(()),
+            (
+                Decl::State { .. } | Decl::Lag { .. } | Decl::Alive { .. },
+                Primes::All | Primes::States | Primes::Forward | Primes::Expected,
+            )
+            | (Decl::Shock { .. }, Primes::All | Primes::Expected) => Some(()),
             (Decl::State { .. } | Decl::Lag { .. } | Decl::Alive { .. } | Decl::Shock { .. }, Primes::None(place)) => {
                 self.report(errors::prime_too_early(&name, place, span));
                 None
             }
-            (Decl::Shock { .. }, Primes::States) => {
+            (Decl::Shock { .. }, Primes::States | Primes::Forward) => {
                 self.report(errors::shock_prime(&name, span, declared));
                 None
             }
@@ -277,6 +286,7 @@ impl Checker<'_> {
                 domain,
                 form,
             } => self.price(id, aggregate, domain.as_ref(), &form),
+            Decl::Forward { over, .. } => self.forward_read(id, &over, span),
             Decl::Give { giver, target, value } => self.give(id, giver, &target, &value),
             Decl::Port { of } => {
                 let block = self.entities[id].block;

@@ -43,6 +43,7 @@ pub(super) const BUILT_IN: &[&str] = &[
     "lag",
     "stationary_mean",
     "entry_value",
+    "expect",
     "steady_state",
     "alternate",
     "impulse",
@@ -83,6 +84,9 @@ impl Checker<'_> {
     /// A call of a function by name; `args` in the order typed.
     pub(super) fn call(&mut self, name: &ast::Name, args: &[Arg], span: Span, scope: &Scope) -> Option<Value> {
         let word = name.text.as_str();
+        if let Some(read) = self.schedule_ahead(name, args, span, scope) {
+            return read;
+        }
         if let Some((params, body, declared)) = self.functions.get(word).cloned() {
             return self.user_function(name, &params, &body, declared, args, span, scope);
         }
@@ -153,6 +157,7 @@ impl Checker<'_> {
             "others" => self.others(name, args, span, scope),
             "last" | "lag" => self.lag(name, args, span, scope),
             "entry_value" => self.entry_value(args, span, scope),
+            "expect" => self.expectation(args, span, scope),
             "stationary_mean" => self.stationary_mean(args, span, scope),
             "alternate" | "impulse" => self.path_function(name, args, span, scope),
             "steady_state" => {

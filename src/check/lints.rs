@@ -575,7 +575,7 @@ fn value(graph: &Graph, model: &Model, kind: InputKind, u: f64, k: u64) -> f64 {
         InputKind::Param(p) => model.params[p].values[0],
         InputKind::Unknown(_) => 1.0,
         InputKind::Time => 0.0,
-        InputKind::EntryValue(_) => 1.0,
+        InputKind::EntryValue(_) | InputKind::Forward(_) | InputKind::Later(_) | InputKind::Expected(_) => 1.0,
     }
 }
 

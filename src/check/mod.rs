@@ -29,6 +29,7 @@ mod elaborate;
 mod entry;
 mod experiments;
 mod expr;
+mod forward;
 mod functions;
 mod instances;
 mod lags;
@@ -204,6 +205,10 @@ enum Primes {
     All,
     /// Rewards, `let`, `give`, prices.
     States,
+    /// The expression of a forward price, outside `expect(..)`: as `States`.
+    Forward,
+    /// Inside `expect(..)`: tomorrow's value of anything.
+    Expected,
     /// Observations, bounds, starts, constants.
     None(&'static str),
 }
@@ -328,6 +333,13 @@ enum Decl {
         domain: Option<ast::Domain>,
         form: ast::PriceForm,
     },
+    Forward {
+        over: Vec<ast::Path>,
+        domain: Option<ast::Domain>,
+        value: ast::Expr,
+        given: Vec<(ast::Path, ast::Expr)>,
+        start: Option<ast::Start>,
+    },
     /// Written by another block: the giver's block, the target as written and the value.
     Give {
         giver: BlockId,
@@ -407,6 +419,10 @@ struct Checker<'a> {
     horizon_said: bool,
     /// Cycles of the date that are states.
     seasons: Vec<seasons::Season>,
+    /// Forward prices with their numbers in the model.
+    forward_numbers: Vec<(EntityId, usize)>,
+    /// Names of forward prices that are schedules.
+    schedules_ahead: BTreeSet<String>,
 }
 
 impl<'a> Checker<'a> {
@@ -448,6 +464,8 @@ impl<'a> Checker<'a> {
             shallow: false,
             horizon_said: false,
             seasons: Vec::new(),
+            forward_numbers: Vec::new(),
+            schedules_ahead: BTreeSet::new(),
         }
     }
 

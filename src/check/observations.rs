@@ -183,7 +183,8 @@ impl Checker<'_> {
             if matches!(
                 self.entities[id].decl,
                 Decl::State { .. } | Decl::Shock { .. } | Decl::Price { .. }
-            ) {
+            ) || self.forward_number_alone(id)
+            {
                 self.observe_entity(at, number, id, span);
             }
         }
@@ -201,6 +202,7 @@ impl Checker<'_> {
                 Decl::State { price, .. } => own || (market && price.is_some()),
                 Decl::Shock { .. } => own,
                 Decl::Price { .. } => own || market,
+                Decl::Forward { over, .. } => over.is_empty() && (own || market),
                 _ => false,
             };
             if seen {

@@ -83,6 +83,7 @@ impl Checker<'_> {
                 | StmtKind::Action { .. }
                 | StmtKind::Let { .. }
                 | StmtKind::Price { .. }
+                | StmtKind::Forward { .. }
                 | StmtKind::Give { .. }
                 | StmtKind::Transition { .. }
                 | StmtKind::Reward(_)

@@ -240,6 +240,27 @@ impl Checker<'_> {
                 };
                 self.declare(at, lhs, d, doc);
             }
+            StmtKind::Forward {
+                name,
+                over,
+                domain,
+                value,
+                given,
+                start,
+            } => {
+                let lhs = ast::Lhs {
+                    name: name.clone(),
+                    index: Vec::new(),
+                };
+                let d = Decl::Forward {
+                    over: over.clone(),
+                    domain: domain.clone(),
+                    value: value.clone(),
+                    given: given.clone(),
+                    start: start.clone(),
+                };
+                self.declare(at, &lhs, d, doc);
+            }
             StmtKind::Agent {
                 name,
                 size,
@@ -597,7 +618,7 @@ pub(super) fn kind_word(d: &Decl) -> &'static str {
         Decl::Noise { .. } => "noise",
         Decl::State { price: None, .. } | Decl::Lag { .. } | Decl::Alive { .. } => "state",
         Decl::State { price: Some(true), .. } | Decl::Price { aggregate: true, .. } => "aggregate",
-        Decl::State { price: Some(false), .. } | Decl::Price { aggregate: false, .. } => "price",
+        Decl::State { price: Some(false), .. } | Decl::Price { aggregate: false, .. } | Decl::Forward { .. } => "price",
         Decl::Action { .. } => "action",
         Decl::Let { .. } => "let",
         Decl::Give { .. } => "give",

@@ -70,12 +70,13 @@ pub fn solve(
     let mut keeper = Keeper::new(meter, run, every).map_err(|d| vec![d])?;
     let solved = driver::solve(&compiled.model, &asked(options), &mut keeper);
     let solved = keeper.ended(solved)?;
-    let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
+    let model = solved.economy(&compiled.model).map_err(|d| vec![d])?;
+    let mut content = outcome::of_solution(&model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing_of(&compiled.model));
-    if responds(&compiled.model, &solved) {
-        respond(&compiled.model, solved.solution, options.seed, meter, &mut content)?;
-    } else if compiled.model.states.is_empty() && solved.certificate.passed {
-        outcomes(&compiled.model, solved.solution, options.seed, &mut content)?;
+    if responds(&model, &solved) {
+        respond(&model, solved.solution, options.seed, meter, &mut content)?;
+    } else if model.states.is_empty() && solved.certificate.passed {
+        outcomes(&model, solved.solution, options.seed, &mut content)?;
     }
     Ok(content)
 }

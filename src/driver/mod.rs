@@ -7,6 +7,7 @@
 pub mod compared;
 mod ends;
 mod finer;
+mod forward;
 mod hints;
 mod idle;
 mod one;
@@ -83,6 +84,9 @@ pub fn asked(options: &Request) -> Result<(), Diagnostic> {
 pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
     let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
+    if crate::solve::forward::open(&model) {
+        return forward::solve(&model, options, progress);
+    }
     // Of many who do not meet a few are enough to solve for one and to judge him.
     // The same of many who are alike.
     let few = Economy::of(&model).ok().and_then(|e| e.few().or_else(|| e.alike()));

@@ -526,6 +526,7 @@ impl JudgedSolution {
             unseen: self.problem.unseen,
             build: self.build,
             population: None,
+            ahead: Vec::new(),
         }
     }
 }

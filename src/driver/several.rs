@@ -43,5 +43,6 @@ pub(super) fn solve(
         unseen: Vec::new(),
         build: Default::default(),
         population: found.population,
+        ahead: Vec::new(),
     })
 }

@@ -126,6 +126,12 @@ pub enum InputKind {
     Time,
     /// What a life that begins now is worth to a member of the agent of this number: nothing but a solution knows it.
     EntryValue(usize),
+    /// The forward price of this number at a place where it is read: nothing but a solution knows it.
+    Forward(usize),
+    /// What will be tomorrow, by its number in the model's list.
+    Later(usize),
+    /// What is expected of tomorrow, by its number in the model's list.
+    Expected(usize),
 }
 
 /// One-operand functions.

@@ -248,10 +248,33 @@ fn checks(c: &Certificate) -> Vec<Check> {
     let mut out = residuals(c);
     shares(c, &mut out);
     out.extend(constant(c));
+    out.extend(c.ahead.iter().map(ahead));
     out.extend(trusted(c));
     let proofs = c.world.iter().flat_map(|w| &w.proofs);
     out.extend(proofs.map(proof));
     out
+}
+
+/// A price that looks ahead against its own expression.
+fn ahead(row: &crate::verify::forward::AheadRow) -> Check {
+    let (lo, hi) = row.range;
+    let over = match row.over.is_empty() {
+        true => "the same at all times".to_string(),
+        false => format!("over {}", row.over.join(", ")),
+    };
+    Check {
+        name: format!("{} less its expression", row.name),
+        measured: row.gap,
+        shown: None,
+        bound: format!("at most {} of the largest", number::compact(row.limit)),
+        pass: Some(row.gap <= row.limit),
+        note: format!(
+            "{} places; {over}; from {} to {}",
+            row.places,
+            number::significant(lo, 8),
+            number::significant(hi, 8)
+        ),
+    }
 }
 
 /// Residuals and gains on the solver's own chain.

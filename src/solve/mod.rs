@@ -7,6 +7,7 @@ pub mod bellman;
 pub mod between;
 mod describe;
 mod expected;
+pub mod forward;
 pub mod grid_search;
 mod infeasible;
 mod kinked;

@@ -100,6 +100,7 @@ impl<'m> Sight<'m> {
                 InputKind::Action(a) => Some(Kind::Leaf(Leaf::Action(a, e))),
                 InputKind::ShockNext(_) | InputKind::Noise(_) => Some(Kind::Draw),
                 InputKind::Time | InputKind::Param(_) | InputKind::EntryValue(_) => Some(Kind::Date),
+                InputKind::Forward(_) | InputKind::Later(_) | InputKind::Expected(_) => Some(Kind::Date),
                 InputKind::Unknown(_) => None,
             };
             let node = g.nodes.iter().find(|n| n.op == Op::Input(here));

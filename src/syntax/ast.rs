@@ -135,6 +135,17 @@ pub enum StmtKind {
         form: PriceForm,
         start: Option<Start>,
     },
+    /// `forward price q(b') in [0, 1] = expect(..) given standing' = good, start 0`
+    Forward {
+        name: Name,
+        /// Tomorrow's states that a schedule runs over, each with its prime; none for a price that is one number.
+        over: Vec<Path>,
+        domain: Option<Domain>,
+        value: Expr,
+        /// Where other states of tomorrow stand.
+        given: Vec<(Path, Expr)>,
+        start: Option<Start>,
+    },
     /// `give firm.q = ...`, in a market definition `give q = ...`
     Give { target: Path, value: Expr },
     /// `k' = ...`; the target's last segment carries the prime

@@ -416,6 +416,7 @@ impl Layout<'_> {
             (Inside::Settings | Inside::Scenario, _) => &["=", "~"],
             (_, "param") => &["=", "in"],
             (_, "let" | "aggregate" | "price" | "fn" | "set" | "give") => &["="],
+            (_, "forward") if self.text(raw.first + 1) == "price" => &["="],
             (_, "shock" | "noise") => &["~"],
             (_, "state" | "action") => &["in"],
             (_, w) if !words::is_reserved(w) => &["="],
@@ -495,7 +496,7 @@ impl Layout<'_> {
                 juxtaposed
                     || (text == "start"
                         && self.kind(before) == Some(TokenKind::Comma)
-                        && matches!(word, "state" | "shock" | "price" | "aggregate"))
+                        && matches!(word, "state" | "shock" | "price" | "aggregate" | "forward"))
                     || (text == "paying" && word == "end")
                     || (text == "iid"
                         && self.kind(before) == Some(TokenKind::Tilde)

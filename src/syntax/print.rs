@@ -531,6 +531,36 @@ fn simple(kind: &StmtKind) -> String {
             };
             format!("{word} {}{domain}{form}{}", lhs(name), start(first))
         }
+        StmtKind::Forward {
+            name,
+            over,
+            domain,
+            value,
+            given,
+            start: first,
+        } => {
+            let paths: Vec<String> = over.iter().map(print_path).collect();
+            let over = match paths.is_empty() {
+                true => String::new(),
+                false => format!("({})", paths.join(", ")),
+            };
+            let domain = domain
+                .as_ref()
+                .map_or(String::new(), |d| format!(" in {}", print_domain(d)));
+            let pins: Vec<String> = (given.iter())
+                .map(|(p, e)| format!("{} = {}", print_path(p), print_expr(e)))
+                .collect();
+            let given = match pins.is_empty() {
+                true => String::new(),
+                false => format!(" given {}", pins.join(", ")),
+            };
+            format!(
+                "forward price {}{over}{domain} = {}{given}{}",
+                name.text,
+                print_expr(value),
+                start(first)
+            )
+        }
         StmtKind::Give { target, value } => {
             format!("give {} = {}", print_path(target), print_expr(value))
         }

@@ -210,6 +210,7 @@ variants!(StmtKind {
     Action { lhs, domain, grid, taste, stage, given },
     Let { lhs, value },
     Price { aggregate, lhs, domain, form, start },
+    Forward { name, over, domain, value, given, start },
     Give { target, value },
     Transition { target, value },
     Observe { items, when },

@@ -119,6 +119,7 @@ pub const SOFT_WORDS: &[&str] = &[
     "grid",
     "simplex",
     "bool",
+    "forward",
 ];
 
 /// Whether the word can never be a name.

@@ -7,6 +7,7 @@ pub mod defined;
 pub mod equilibrium;
 pub mod euler;
 pub mod first_values;
+pub mod forward;
 pub mod grid;
 pub mod handed;
 pub mod judgement;

@@ -1,10 +1,15 @@
 //! What a solve hands over: a solution with its verdict, as it is stored, reported and used to judge what is learned.
 
 use super::grid::Certificate;
+use crate::check::Model;
+use crate::check::model::PriceFunction;
 use crate::solve::continuum::perceived::law::Perceived;
 use crate::solve::continuum::population::Population;
+use crate::diag::Diagnostic;
 use crate::solve::decision::{self, Discretised};
+use crate::solve::forward;
 use crate::solve::solution::Solution;
+use std::borrow::Cow;
 
 /// A solution with its verdict.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -39,7 +44,23 @@ pub struct Solved {
     /// How the model was turned into the problem that was solved: what the file leaves open and the solver found.
     #[serde(default)]
     pub build: decision::ProblemOptions,
+    /// Prices that look a period ahead, as functions; one per price of the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<PriceFunction>,
     /// Where all members of a continuum are, if there is one and it rests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub population: Option<Population>,
+}
+
+impl Solved {
+    /// The economy of a model under this solution: where its prices look ahead, the model in which their functions stand for them.
+    ///
+    /// # Errors
+    /// E0868 for a solution of another model.
+    pub fn economy<'m>(&self, model: &'m Model) -> Result<Cow<'m, Model>, Diagnostic> {
+        match forward::open(model) {
+            true => forward::closed(model, &self.ahead).map(Cow::Owned),
+            false => Ok(Cow::Borrowed(model)),
+        }
+    }
 }

@@ -10,6 +10,7 @@
 mod agents;
 mod chance;
 mod domains;
+mod forward;
 mod names;
 mod settings;
 mod shapes;
@@ -18,6 +19,7 @@ mod timing;
 pub(super) use agents::*;
 pub(super) use chance::*;
 pub(super) use domains::*;
+pub(super) use forward::*;
 pub(super) use names::*;
 pub(super) use settings::*;
 pub(super) use shapes::*;

@@ -360,6 +360,34 @@ impl Maker<'_> {
                 }
                 push(math, noted(&doc, if *aggregate { "aggregate" } else { "price" }), None);
             }
+            StmtKind::Forward {
+                name,
+                over,
+                value,
+                given,
+                start,
+                ..
+            } => {
+                let path = as_path(&Lhs {
+                    name: name.clone(),
+                    index: Vec::new(),
+                });
+                let mut symbol = names.symbol(&path, &place).shown();
+                if !over.is_empty() {
+                    let of: Vec<String> = over.iter().map(|p| names.symbol(p, &place).shown()).collect();
+                    symbol = format!("{symbol}<mo>(</mo>{}<mo>)</mo>", of.join(COMMA));
+                }
+                let mut math = format!("{symbol}<mo>=</mo>{}", self.right(value, &place));
+                for (k, (path, pin)) in given.iter().enumerate() {
+                    let word = if k == 0 { words(" given ") } else { COMMA.to_string() };
+                    let pinned = names.symbol(path, &place).shown();
+                    math.push_str(&format!("{word}{pinned}<mo>=</mo>{}", names.math(pin, &place)));
+                }
+                if let Some(start) = start {
+                    math.push_str(&format!("{COMMA}{}", self.start(&path, start, &place)));
+                }
+                push(math, noted(&doc, "price that looks a period ahead"), None);
+            }
             StmtKind::Give { target, value } => {
                 let last = target.segments[target.segments.len() - 1].name.text.as_str();
                 let what = match target.segments.len() {

@@ -207,6 +207,16 @@ impl Names {
                 StmtKind::Let { lhs, .. } | StmtKind::Price { lhs, .. } => {
                     self.declare_lhs(at, lhs, true, model);
                 }
+                StmtKind::Forward { name, .. } => {
+                    self.declare(
+                        at,
+                        &name.text,
+                        Declared {
+                            dated: true,
+                            sets: Vec::new(),
+                        },
+                    );
+                }
                 StmtKind::Observe { items, .. } => {
                     for item in items {
                         if let crate::syntax::ast::ObserveItem::Signal { name, .. } = item {

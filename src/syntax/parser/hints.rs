@@ -720,6 +720,7 @@ fn example(rule: Rule) -> &'static str {
         Rule::action_line => "action s in [0, 1]",
         Rule::let_line => "let y = z * k^alpha",
         Rule::price_line => "price p in [0, 10] clears demand == supply",
+        Rule::forward_line => "forward price q(b') = expect(if d' == repay then 1 else 0) / (1 + r)",
         Rule::give_line => "give firm.q = share * demand",
         Rule::offer_line => "offer a, p",
         Rule::transition_line => "k' = (1 - delta) * k + i",

@@ -119,6 +119,7 @@ impl Builder<'_> {
             Rule::shock_line => self.shock_line(pair)?,
             Rule::action_line => self.action_line(pair)?,
             Rule::price_line => self.price_line(pair)?,
+            Rule::forward_line => self.forward_line(pair)?,
             Rule::observe_line => self.observe_line(pair)?,
             Rule::end_line => self.end_line(pair)?,
             Rule::require_line => self.require_line(pair)?,
@@ -487,6 +488,35 @@ impl Builder<'_> {
             lhs: pieces.lhs.ok_or_else(|| self.broken())?,
             domain: pieces.domain,
             form,
+            start: pieces.start,
+        };
+        Ok((kind, pieces.doc))
+    }
+
+    fn forward_line(&self, pair: Pair<'_>) -> Res<(StmtKind, Option<String>)> {
+        let (mut over, mut given, mut value) = (Vec::new(), Vec::new(), None);
+        let mut pieces = Pieces::default();
+        for part in self.parts(pair) {
+            match part.as_rule() {
+                Rule::kw_price | Rule::soft_forward => {}
+                Rule::forward_over => over = self.parts(part).map(|p| self.path(p)).collect::<Res<_>>()?,
+                Rule::price_is => value = Some(self.only_expr(part)?),
+                Rule::forward_given => {
+                    for pin in self.parts(part) {
+                        let mut sides = self.parts(pin);
+                        let path = self.path(self.next(&mut sides)?)?;
+                        given.push((path, self.expr(self.next(&mut sides)?)?));
+                    }
+                }
+                _ => self.piece(part, &mut pieces)?,
+            }
+        }
+        let kind = StmtKind::Forward {
+            name: pieces.names.into_iter().next().ok_or_else(|| self.broken())?,
+            over,
+            domain: pieces.domain,
+            value: value.ok_or_else(|| self.broken())?,
+            given,
             start: pieces.start,
         };
         Ok((kind, pieces.doc))

@@ -229,6 +229,9 @@ pub struct Certificate {
     /// What a report draws; not kept with a solution.
     #[serde(skip)]
     pub shown: shown::Shown,
+    /// Prices that look a period ahead, one row each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<super::forward::AheadRow>,
     /// The judgement of an equilibrium, where several decide.
     #[serde(default)]
     pub equilibrium: Option<super::equilibrium::record::EquilibriumCertificate>,

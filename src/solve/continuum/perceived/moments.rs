@@ -157,7 +157,13 @@ pub(super) fn sorted(
                     )
                     .at(node.span));
                 }
-                InputKind::ShockNext(_) | InputKind::Noise(_) | InputKind::Unknown(_) | InputKind::Time => {
+                InputKind::ShockNext(_)
+                | InputKind::Noise(_)
+                | InputKind::Unknown(_)
+                | InputKind::Time
+                | InputKind::Forward(_)
+                | InputKind::Later(_)
+                | InputKind::Expected(_) => {
                     return Err(Refusal::new("a mean of what is drawn later, or of the date, matters").at(node.span));
                 }
             }

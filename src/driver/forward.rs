@@ -7,7 +7,7 @@
 
 use super::{Request, Solved, one};
 use crate::check::Model;
-use crate::check::model::{Process, PriceFunction};
+use crate::check::model::{PriceFunction, Process, Space};
 use crate::diag::Diagnostic;
 use crate::env::engine::{Engine, Frame};
 use crate::graph::{InputKind, NodeId};
@@ -15,7 +15,7 @@ use crate::limits;
 use crate::num::anderson::Anderson;
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::{Decision, ProblemOptions};
-use crate::solve::economy::Economy;
+use crate::solve::economy::{Economy, pays};
 use crate::solve::forward::{self, Ahead, Source};
 use crate::solve::located;
 use crate::solve::method::{Structure, Task, word};
@@ -23,10 +23,17 @@ use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::Watch;
 use crate::solve::solution::Solution;
+use crate::solve::value_iteration;
 use std::sync::Arc;
 
 /// Most rounds of policies and prices.
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 100;
+/// Most sweeps of values and prices side by side; how little prices change when they are quiet, and for how long they must be.
+const SIDE_BY_SIDE: usize = 2000;
+const QUIET: f64 = 1e-7;
+const CALM: usize = 12;
+/// Sweeps without a smaller change after which less is taken over.
+const PATIENCE: usize = 100;
 /// Most sweeps over prices under one policy.
 const SWEEPS: usize = 20_000;
 /// Change of prices at which they stand still, as a share of the largest one.
@@ -148,6 +155,9 @@ impl<'m> Search<'m> {
 
     /// Functions, values and policies at which all of them stand still.
     ///
+    /// Where choices are finitely many, prices and values move together, an improvement at a time, until prices stand still: an answer to
+    /// prices that was worked out to the end would jump too far. Then, and elsewhere from the beginning, each round solves the model.
+    ///
     /// # Errors
     /// E0860; those of the method.
     fn together(
@@ -157,27 +167,97 @@ impl<'m> Search<'m> {
         by_name: Option<&str>,
         progress: &mut dyn Watch,
     ) -> Result<Vec<PriceFunction>, Vec<Diagnostic>> {
+        let jumps = self.model.actions.iter().any(|a| !matches!(a.space, Space::Interval { .. }));
+        if last.is_none() && jumps && self.matters() {
+            last = Some(self.side_by_side(&mut functions).map_err(|d| vec![d])?);
+        }
+        match self.by_rounds(&mut functions, last, by_name, progress)? {
+            None => Ok(functions),
+            Some(d) if jumps || !self.matters() => Err(vec![d]),
+            Some(_) => {
+                let last = self.side_by_side(&mut functions).map_err(|d| vec![d])?;
+                match self.by_rounds(&mut functions, Some(last), by_name, progress)? {
+                    None => Ok(functions),
+                    Some(d) => Err(vec![d]),
+                }
+            }
+        }
+    }
+
+    /// Whether what is chosen may depend on prices that look ahead.
+    fn matters(&self) -> bool {
+        let g = &self.model.graph;
+        let read = g.below(pays(self.model)).through_roots().inputs();
+        let forward = |i: &crate::graph::InputId| matches!(g.inputs[i.0 as usize].kind, InputKind::Forward(_));
+        read.iter().any(forward)
+    }
+
+    /// An improvement of the value for each update of the prices, until both stand nearly still.
+    ///
+    /// # Errors
+    /// Those of an improvement.
+    fn side_by_side(&mut self, functions: &mut Vec<PriceFunction>) -> Result<Solution, Diagnostic> {
+        let (mut value, mut quiet, mut share, mut before) = (None, 0, 1.0f64, f64::INFINITY);
+        let mut lowest = (f64::INFINITY, 0);
+        for sweep in 1.. {
+            limits::poll();
+            let closed = forward::closed(self.model, functions)?;
+            let problem = Decision::new(&closed, &ProblemOptions::default())?;
+            let (solution, change) = value_iteration::once(&problem, value.take())?;
+            let next = self.under(functions, &solution)?;
+            let (gap, _) = self.apart(functions, &next);
+            limits::doing(format!("sweep {sweep}: prices change by {gap:.1e}, values by {change:.1e}"));
+            quiet = if gap <= QUIET { quiet + 1 } else { 0 };
+            if gap < 0.9 * lowest.0 {
+                lowest = (gap, sweep);
+            }
+            // Where they go round, less is taken over.
+            if gap >= 0.98 * before && sweep > lowest.1 + PATIENCE {
+                share = (0.5 * share).max(LEAST);
+                lowest = (gap, sweep);
+            }
+            before = gap;
+            mix(functions, next, share);
+            if quiet >= CALM || sweep >= SIDE_BY_SIDE {
+                return Ok(solution);
+            }
+            value = Some(solution.value);
+        }
+        unreachable!("the loop ends by itself")
+    }
+
+    /// Rounds that solve the model and work out what its policy makes of the prices; the message where they do not settle.
+    ///
+    /// # Errors
+    /// E0860 for prices that do not settle under one policy; those of the method.
+    fn by_rounds(
+        &mut self,
+        functions: &mut Vec<PriceFunction>,
+        mut last: Option<Solution>,
+        by_name: Option<&str>,
+        progress: &mut dyn Watch,
+    ) -> Result<Option<Diagnostic>, Vec<Diagnostic>> {
         let single = |d: Diagnostic| vec![d];
         let (mut share, mut before) = (1.0f64, f64::INFINITY);
         let mut worst = (f64::INFINITY, String::new());
         for round in 0..ROUNDS {
-            let closed = forward::closed(self.model, &functions).map_err(single)?;
+            let closed = forward::closed(self.model, functions).map_err(single)?;
             let problem = Decision::new(&closed, &ProblemOptions::default()).map_err(single)?;
             let method = methods::choose(by_name, &Structure::of(problem.spec())).map_err(single)?;
-            let guess = last.as_ref().and_then(|s| s.values_on(&problem));
             let task = Task {
                 model: &closed,
                 problem: &problem,
-                guess,
+                guess: last.as_ref().and_then(|s| s.values_on(&problem)),
                 linear: false,
             };
             let solution = method.solve(task, progress).map_err(single)?;
-            let next = self.under(&functions, &solution).map_err(single)?;
-            let (gap, place) = self.apart(&functions, &next);
+            let next = self.under(functions, &solution).map_err(single)?;
+            let (gap, place) = self.apart(functions, &next);
             limits::doing(format!("round {}: prices change by {gap:.1e}", round + 1));
             last = Some(solution);
             if gap <= STILL {
-                return Ok(next);
+                *functions = next;
+                return Ok(None);
             }
             if gap >= 0.98 * before && round > 1 {
                 share = (0.5 * share).max(LEAST);
@@ -186,13 +266,9 @@ impl<'m> Search<'m> {
                 worst = (gap, place);
             }
             before = gap;
-            for (f, n) in functions.iter_mut().zip(next) {
-                for (x, y) in f.values.iter_mut().zip(n.values) {
-                    *x = if share < 1.0 { *x + share * (y - *x) } else { y };
-                }
-            }
+            mix(functions, next, share);
         }
-        Err(vec![
+        Ok(Some(
             Diagnostic::error(
                 "E0860",
                 format!("prices that look ahead do not settle in {ROUNDS} rounds"),
@@ -202,7 +278,7 @@ impl<'m> Search<'m> {
                 worst.0, worst.1
             ))
             .hint("choices among finitely many may jump back and forth with the price: take a finer grid or smoother chances; another first guess, `start 1` behind the price, may help, too"),
-        ])
+        ))
     }
 
     /// The functions that a policy implies.
@@ -423,6 +499,15 @@ impl<'m> Search<'m> {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes over a share of what comes out.
+fn mix(functions: &mut [PriceFunction], next: Vec<PriceFunction>, share: f64) {
+    for (f, n) in functions.iter_mut().zip(next) {
+        for (x, y) in f.values.iter_mut().zip(n.values) {
+            *x = if share < 1.0 { *x + share * (y - *x) } else { y };
+        }
     }
 }
 

@@ -464,7 +464,7 @@ fn moved(model: &Model, agents: &[usize], takes: Takes) -> Vec<usize> {
 }
 
 /// Everything that pays, bounds, moves or ends.
-pub(in crate::solve) fn pays(model: &Model) -> Vec<NodeId> {
+pub fn pays(model: &Model) -> Vec<NodeId> {
     let mut out: Vec<NodeId> = model
         .agents
         .iter()

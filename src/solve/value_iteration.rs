@@ -22,17 +22,19 @@ mod improve;
 
 pub(super) use bound::{leaves, leaving};
 
-use super::bellman::{Bellman, Interpolation};
+use super::bellman::{Bellman, Continuation, Interpolation};
 use super::method::{Method, Structure, Task};
 use super::problem::DecisionProblem;
 use super::progress::Watch;
 use super::search::SearchOptions;
 use super::solution::{Record, Solution};
+use super::tabulated::Table;
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use crate::num::interpolate::{Axis, Outside, Rule, Tensor};
 use backward::backward;
 use forever::forever;
+use improve::improve;
 
 /// Nodes that are worked on together: fixed, so that results do not depend on the number of threads.
 const BLOCK: usize = 64;
@@ -166,6 +168,33 @@ pub fn solve(
             Ended::Leaves => Err(not_converged(&Record::default(), options)),
         },
     }
+}
+
+/// One improvement, and nothing more: the best choices against `value` (states x shocks; zero without one), what they are worth, and the largest change of
+/// the value. For whoever moves something else between improvements.
+///
+/// # Errors
+/// Those of [`Bellman::new`]; E0902 where nothing is feasible, E0831 where no price clears a market.
+pub fn once(problem: &dyn DecisionProblem, value: Option<Vec<f64>>) -> Result<(Solution, f64), Diagnostic> {
+    let options = ValueIterationOptions::default();
+    let bellman = Bellman::new(problem, options.interpolation)?;
+    let size = bellman.nodes() * bellman.shocks();
+    let value = value.filter(|v| v.len() == size).unwrap_or_else(|| vec![0.0; size]);
+    let mut continuation = Continuation::default();
+    bellman.continuation(&bellman.tensor, &value, &mut continuation);
+    let table = Table::new(&bellman, BLOCK);
+    let improved = improve(&bellman, &continuation, 0, None, options.search, false, table.as_ref())?;
+    let apart = |(a, b): (&f64, &f64)| (a - b).abs();
+    let change = value.iter().zip(&improved.value).map(apart).fold(0.0, f64::max);
+    let record = Record::default();
+    let (v, policy, chances) = (improved.value, improved.policy, improved.probability);
+    let solution = finish(&bellman, &options, 1, v, policy, chances, record);
+    let solution = Solution {
+        worth: improved.worth,
+        given: improved.given,
+        ..solution
+    };
+    Ok((solution, change))
 }
 
 /// Solves for ever. A value of zero lets the first policies leave the grid, and what they are worth there hangs on the slope at the

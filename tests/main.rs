@@ -23,6 +23,7 @@ mod errors_estimated;
 mod explain;
 mod finer_defaults;
 mod flags;
+mod forward;
 mod fuzz;
 mod games;
 mod grids;

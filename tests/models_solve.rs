@@ -79,6 +79,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("cleared.rs", &["huggett_risk"]),
     ("continua.rs", &["aiyagari", "huggett"]),
     ("entry.rs", &["hopenhayn"]),
+    ("forward.rs", &["discretion", "lucas_tree", "sovereign_default"]),
     ("perceived.rs", &["krusell_smith"]),
     ("transition.rs", &["aiyagari_transition"]),
     ("models_solve.rs", &["producers"]),

@@ -304,10 +304,7 @@ impl Checker<'_> {
     /// The expressions of all forward prices, once everything else has a meaning.
     pub(super) fn forward_prices(&mut self) {
         for (id, number) in self.forward_numbers.clone() {
-            let Decl::Forward {
-                over, value, given, ..
-            } = self.entities[id].decl.clone()
-            else {
+            let Decl::Forward { over, value, given, .. } = self.entities[id].decl.clone() else {
                 continue;
             };
             self.stack.push((id, false));

@@ -8,6 +8,7 @@ use crate::diag::Diagnostic;
 use crate::env::cast::{Behaviour, Cast, acting, fixed_value};
 use crate::report::store::{CompleteRun, OF_THIS_NAME, open_played};
 use crate::verify::grid::trusted::Trusted;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,6 +135,21 @@ impl Parts {
             return Err(super::effects::idle("--other-parameters", SAME));
         }
         Ok(remarks)
+    }
+
+    /// The model in which the prices that look ahead are those of the first solution among the runs.
+    ///
+    /// # Errors
+    /// Those of the run; E0868 for functions of another model.
+    pub fn economy<'m>(&self, model: &'m Model) -> Result<Cow<'m, Model>, Diagnostic> {
+        let solutions = self.parts.iter().find_map(|(_, p)| match p {
+            Policy::Run(run) if !is_training(run) => Some(run),
+            _ => None,
+        });
+        match solutions.filter(|_| crate::solve::forward::open(model)) {
+            Some(run) => Ok(Cow::Owned(read_solution(run)?.economy(model)?.into_owned())),
+            None => Ok(Cow::Borrowed(model)),
+        }
     }
 
     /// Binds to a model.

@@ -1,9 +1,12 @@
 //! From a source to a checked model.
 
+use super::results::read_solution;
 use super::screen::Screen;
 use super::source::{Overrides, Source};
 use super::{Exit, Failure, effects};
 use crate::diag::{Diagnostic, Severity};
+use crate::report::store::open_complete;
+use crate::solve::forward;
 use crate::{Model, Options};
 use std::path::Path;
 
@@ -20,6 +23,18 @@ impl Compiled {
     /// The name of the model: its header's, else that of its file.
     pub fn name(&self) -> &str {
         &self.model.name
+    }
+
+    /// The same, where prices look ahead with those of a solved run.
+    ///
+    /// # Errors
+    /// Those of the run; E0868 where it has functions of other prices.
+    pub(super) fn with_prices(&self, run: Option<&Path>) -> Result<Compiled, Diagnostic> {
+        let model = match run.filter(|_| forward::open(&self.model)) {
+            Some(run) => read_solution(&open_complete(run)?)?.economy(&self.model)?.into_owned(),
+            None => self.model.clone(),
+        };
+        Ok(Compiled { model })
     }
 }
 

@@ -21,6 +21,7 @@ use crate::report::responses::of_responses;
 use crate::report::store::{RunDirectory, open_played};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -261,11 +262,12 @@ fn respond(
     let model = &compiled.model;
     let one = |d: Diagnostic| vec![d];
     let options = options(model, wanted).map_err(one)?;
-    let (cast, words) = match &wanted.run {
+    let (economy, cast, words) = match &wanted.run {
         Some(directory) => {
             let parts = Parts::read("irf", &[directory.display().to_string()]).map_err(one)?;
-            let bound = parts.bind(model).map_err(one)?;
-            (bound.cast, bound.words)
+            let economy = parts.economy(model).map_err(one)?;
+            let bound = parts.bind(&economy).map_err(one)?;
+            (economy, bound.cast, bound.words)
         }
         None => played(model, wanted, meter, run)?,
     };
@@ -273,23 +275,28 @@ fn respond(
         return Err(one(effects::idle("--greedy", "no policy is played that mixes choices")));
     }
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "periods", "");
+    let model = &*economy;
     let found = responses(model, &cast, &options, &mut progress).map_err(one)?;
     of_responses(model, &found, &options, &words, &place_in_words(wanted, &options)).map_err(one)
 }
 
 /// The solution of a model, or its rules where they choose everything.
-fn played(
-    model: &Model,
+fn played<'m>(
+    model: &'m Model,
     wanted: &Wanted,
     meter: &Meter,
     run: &RunDirectory,
-) -> Result<(Cast, String), Vec<Diagnostic>> {
+) -> Result<(Cow<'m, Model>, Cast, String), Vec<Diagnostic>> {
     let ruled = |a: &usize| {
         let owner = &model.agents[model.actions[*a].owner];
         owner.rules.iter().any(|(r, _)| r == a)
     };
     if (0..model.actions.len()).all(|a| ruled(&a)) {
-        return Ok((Cast::from(Behaviour::Rules), "the rules of the file".to_string()));
+        return Ok((
+            Cow::Borrowed(model),
+            Cast::from(Behaviour::Rules),
+            "the rules of the file".to_string(),
+        ));
     }
     let asked = driver::Request {
         seed: wanted.seed,
@@ -310,7 +317,8 @@ fn played(
         return Err(vec![lines.fold(d, Diagnostic::note)]);
     }
     let words = format!("solved by {}, certified", solved.solution.method);
-    Ok((Cast::from(Behaviour::Solved(Arc::new(solved.solution))), words))
+    let economy = solved.economy(model).map_err(|d| vec![d])?;
+    Ok((economy, Cast::from(Behaviour::Solved(Arc::new(solved.solution))), words))
 }
 
 fn place_in_words(wanted: &Wanted, options: &ResponseOptions) -> String {

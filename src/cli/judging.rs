@@ -171,6 +171,9 @@ pub fn verify(
             keeper.ended(solved)?
         }
     };
+    let economy = solved.economy(model).map_err(one)?.into_owned();
+    let compiled = &Compiled { model: economy };
+    let model = &compiled.model;
     if !solved.certificate.passed {
         let mut d = Diagnostic::error(
             "E0930",

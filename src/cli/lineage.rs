@@ -13,6 +13,7 @@ use crate::check::model::{Action, Space};
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, Interval, NodeId};
 use crate::report::store::CompleteRun;
+use crate::solve::forward;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -49,9 +50,15 @@ pub(super) fn compared(
     let members = model.graph.axes.iter().find(|a| a.continuum).map(|a| a.size);
     let (there, _) = compile(&source, &run.manifest.overrides, members);
     // A file that this version does not read any more: what reads the policy says what is missing.
-    let Some(there) = there.map(|c| c.model) else {
+    let Some(mut there) = there.map(|c| c.model) else {
         return Ok(Vec::new());
     };
+    // Where prices look ahead, the functions of a solution stand for them on both sides or on neither.
+    if !model.ahead.found.is_empty()
+        && let Ok(closed) = forward::closed(&there, &model.ahead.found)
+    {
+        there = closed;
+    }
     let mut differ: Vec<String> = Vec::new();
     for (what, own, others) in [
         ("agents", agents(model), agents(&there)),
@@ -331,6 +338,16 @@ fn parts(m: &Model) -> BTreeMap<String, Vec<u64>> {
         r.residuals.iter().map(node).chain(brackets).collect::<Vec<u64>>()
     });
     out.insert("how markets clear".to_string(), clears.collect());
+    for p in &m.ahead.prices {
+        let given = p.given.iter().flat_map(|(s, n)| [*s as u64, node(n)]);
+        let args = p.args.iter().map(|s| *s as u64);
+        let own = [node(&p.body)].into_iter().chain(args).chain(given);
+        out.insert(format!("the forward price `{}`", p.name), own.collect());
+    }
+    out.insert(
+        "what is expected".to_string(),
+        m.ahead.expects.iter().map(|e| node(&e.of)).collect(),
+    );
     out.insert("stages".to_string(), vec![hash_of(&m.stages.join(" "))]);
     out
 }

@@ -26,6 +26,24 @@ struct Tried {
 /// # Errors
 /// Those of the first method where none finds a solution; E0810 where none fits.
 pub(super) fn all(model: &Model, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
+    // Prices that look ahead are found once, by the method of the file; then all methods are given them.
+    let first = match crate::solve::forward::open(model) {
+        true => {
+            let mut progress =
+                |p: Progress| match meter.report(p.iteration as u64, 0, "steps", "prices that look ahead") {
+                    true => Control::Continue,
+                    false => Control::Cancel,
+                };
+            Some(solve(model, &asked(options), &mut progress)?)
+        }
+        false => None,
+    };
+    let economy = first
+        .as_ref()
+        .map(|f| f.economy(model))
+        .transpose()
+        .map_err(|d| vec![d])?;
+    let model = economy.as_deref().unwrap_or(model);
     let methods = fitting(model, &asked(options)).map_err(|d| vec![d])?;
     let mut tried: Vec<Tried> = Vec::new();
     for method in methods {

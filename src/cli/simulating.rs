@@ -38,6 +38,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     let model = &compiled.model;
     let wrong = |d| vec![d];
     let remarks = options.cast.compare(model, options.other_parameters).map_err(wrong)?;
+    let model = &*options.cast.economy(model).map_err(wrong)?;
     let bound = options.cast.bind(model).map_err(wrong)?;
     let asked = env::simulate::SimulationOptions {
         scenario: options.scenario.clone(),

@@ -286,6 +286,7 @@ pub fn settings(
     options: &TrainOptions,
     workers: usize,
 ) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    let compiled = &compiled.with_prices(options.against.as_deref()).map_err(|d| vec![d])?;
     runs_read(&compiled.model, options)?;
     let planned = planned(compiled, options)?;
     fits(&compiled.model, &planned, workers.min(planned.seeds.len()))?;
@@ -310,6 +311,7 @@ pub fn train(
     meter: &Meter,
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
+    let compiled = &compiled.with_prices(options.against.as_deref()).map_err(|d| vec![d])?;
     let planned = planned(compiled, options)?;
     let judge = judge_against(&compiled.model, options.against.as_deref(), &planned)?;
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;

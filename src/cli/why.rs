@@ -9,6 +9,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::driver;
 use crate::solve::economy::{Closure, Decider, Deciding, Economy};
+use crate::solve::forward;
 use crate::solve::methods;
 use std::path::Path;
 
@@ -55,7 +56,12 @@ pub(super) fn run(
         ..driver::Request::default()
     };
     driver::asked(&asked)?;
-    let model = compiled.model.as_asked(concept, information);
+    let mut model = compiled.model.as_asked(concept, information);
+    if forward::open(&model) {
+        // Who decides and what fits does not depend on what the prices are.
+        let plan = forward::plan(&model)?;
+        model = forward::closed(&model, &forward::first(&model, &plan)?)?;
+    }
     let economy = Economy::of(&model)?;
     let (verdicts, not_one) = methods::verdicts(&economy);
     let lone = not_one.is_none();

@@ -21,7 +21,7 @@ use crate::solve::located;
 use crate::solve::method::{Structure, Task, word};
 use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
-use crate::solve::progress::Watch;
+use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::Solution;
 use crate::solve::value_iteration;
 use std::sync::Arc;
@@ -87,7 +87,8 @@ pub(super) fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) 
 #[cfg(test)]
 fn shifted(found: &[PriceFunction]) -> Vec<PriceFunction> {
     let mut out = found.to_vec();
-    out.iter_mut().for_each(|f| f.values.iter_mut().for_each(|v| *v *= 1.001));
+    out.iter_mut()
+        .for_each(|f| f.values.iter_mut().for_each(|v| *v *= 1.001));
     out
 }
 
@@ -107,6 +108,15 @@ fn lone(closed: &Model) -> Result<(), Diagnostic> {
         .at(p.span, "declared here")
         .hint("prices that look ahead are solved for in economies of one decision maker")
     })
+}
+
+/// Whoever watches a solve whose rounds begin again when it was interrupted: their iterations are not kept.
+struct Unkept<'a>(&'a mut dyn Watch);
+
+impl Watch for Unkept<'_> {
+    fn report(&mut self, progress: Progress) -> Control {
+        self.0.report(progress)
+    }
 }
 
 /// A search for functions.
@@ -133,9 +143,8 @@ impl<'m> Search<'m> {
             .iter()
             .filter(|(_, _, args)| {
                 let below = model.graph.inputs_below(args.iter().copied());
-                let price = |i: &crate::graph::InputId| {
-                    matches!(model.graph.inputs[i.0 as usize].kind, InputKind::Forward(_))
-                };
+                let price =
+                    |i: &crate::graph::InputId| matches!(model.graph.inputs[i.0 as usize].kind, InputKind::Forward(_));
                 below.iter().any(price)
             })
             .count();
@@ -143,12 +152,23 @@ impl<'m> Search<'m> {
         Ok(Search {
             model,
             plan,
-            laws: engine(model.states.iter().map(|s| if one(s.next) { s.next } else { s.node }).collect())?,
+            laws: engine(
+                model
+                    .states
+                    .iter()
+                    .map(|s| if one(s.next) { s.next } else { s.node })
+                    .collect(),
+            )?,
             later: engine(ahead.later.iter().map(|l| l.of).collect())?,
             pins: engine(ahead.prices.iter().flat_map(|p| p.given.iter().map(|g| g.1)).collect())?,
             expects: engine(ahead.expects.iter().map(|e| e.of).collect())?,
             bodies: engine(ahead.prices.iter().map(|p| p.body).collect())?,
-            args: engine(forward::places(model).iter().flat_map(|p| p.2.iter().copied()).collect())?,
+            args: engine(
+                forward::places(model)
+                    .iter()
+                    .flat_map(|p| p.2.iter().copied())
+                    .collect(),
+            )?,
             deep: 1 + nested,
         })
     }
@@ -167,15 +187,19 @@ impl<'m> Search<'m> {
         by_name: Option<&str>,
         progress: &mut dyn Watch,
     ) -> Result<Vec<PriceFunction>, Vec<Diagnostic>> {
-        let jumps = self.model.actions.iter().any(|a| !matches!(a.space, Space::Interval { .. }));
+        let jumps = self
+            .model
+            .actions
+            .iter()
+            .any(|a| !matches!(a.space, Space::Interval { .. }));
         if last.is_none() && jumps && self.matters() {
-            last = Some(self.side_by_side(&mut functions).map_err(|d| vec![d])?);
+            last = Some(self.side_by_side(&mut functions, progress).map_err(|d| vec![d])?);
         }
         match self.by_rounds(&mut functions, last, by_name, progress)? {
             None => Ok(functions),
             Some(d) if jumps || !self.matters() => Err(vec![d]),
             Some(_) => {
-                let last = self.side_by_side(&mut functions).map_err(|d| vec![d])?;
+                let last = self.side_by_side(&mut functions, progress).map_err(|d| vec![d])?;
                 match self.by_rounds(&mut functions, Some(last), by_name, progress)? {
                     None => Ok(functions),
                     Some(d) => Err(vec![d]),
@@ -196,7 +220,11 @@ impl<'m> Search<'m> {
     ///
     /// # Errors
     /// Those of an improvement.
-    fn side_by_side(&mut self, functions: &mut Vec<PriceFunction>) -> Result<Solution, Diagnostic> {
+    fn side_by_side(
+        &mut self,
+        functions: &mut [PriceFunction],
+        progress: &mut dyn Watch,
+    ) -> Result<Solution, Diagnostic> {
         let (mut value, mut quiet, mut share, mut before) = (None, 0, 1.0f64, f64::INFINITY);
         let mut lowest = (f64::INFINITY, 0);
         for sweep in 1.. {
@@ -206,7 +234,18 @@ impl<'m> Search<'m> {
             let (solution, change) = value_iteration::once(&problem, value.take())?;
             let next = self.under(functions, &solution)?;
             let (gap, _) = self.apart(functions, &next);
-            limits::doing(format!("sweep {sweep}: prices change by {gap:.1e}, values by {change:.1e}"));
+            let at = Progress {
+                iteration: sweep,
+                of: SIDE_BY_SIDE,
+                error: gap,
+                target: QUIET,
+            };
+            if progress.report(at) == Control::Cancel {
+                return Err(Diagnostic::error("E0906", "stopped"));
+            }
+            limits::doing(format!(
+                "sweep {sweep}: prices change by {gap:.1e}, values by {change:.1e}"
+            ));
             quiet = if gap <= QUIET { quiet + 1 } else { 0 };
             if gap < 0.9 * lowest.0 {
                 lowest = (gap, sweep);
@@ -250,7 +289,7 @@ impl<'m> Search<'m> {
                 guess: last.as_ref().and_then(|s| s.values_on(&problem)),
                 linear: false,
             };
-            let solution = method.solve(task, progress).map_err(single)?;
+            let solution = method.solve(task, &mut Unkept(progress)).map_err(single)?;
             let next = self.under(functions, &solution).map_err(single)?;
             let (gap, place) = self.apart(functions, &next);
             limits::doing(format!("round {}: prices change by {gap:.1e}", round + 1));
@@ -327,7 +366,11 @@ impl<'m> Search<'m> {
     fn chained(&self) -> bool {
         let g = &self.model.graph;
         let ahead = &self.model.ahead;
-        let nodes = ahead.later.iter().map(|l| l.of).chain(ahead.prices.iter().map(|p| p.body));
+        let nodes = ahead
+            .later
+            .iter()
+            .map(|l| l.of)
+            .chain(ahead.prices.iter().map(|p| p.body));
         let nodes = nodes.chain(ahead.expects.iter().map(|e| e.of));
         let nodes = nodes.chain(self.model.states.iter().map(|s| s.next));
         let read = g.below(nodes).through_roots().inputs();
@@ -454,7 +497,9 @@ impl<'m> Search<'m> {
         for (l, x) in model.ahead.later.iter().zip(self.later.run(&tomorrow, lanes)?) {
             today[l.input.0 as usize] = x;
         }
-        let weights: Vec<f64> = (0..lanes).map(|lane| chance(model, &plan.shocks, &today, lane)).collect();
+        let weights: Vec<f64> = (0..lanes)
+            .map(|lane| chance(model, &plan.shocks, &today, lane))
+            .collect();
         for (e, x) in model.ahead.expects.iter().zip(self.expects.run(&today, lanes)?) {
             let own = &mut today[e.input.0 as usize];
             for n in 0..to - from {
@@ -538,7 +583,8 @@ struct Places {
 impl Places {
     fn of(model: &Model, policy: &PolicyBetween) -> Result<Places, Diagnostic> {
         let s = policy.solution();
-        let lost = |name: &str| Diagnostic::error("E0815", format!("the model has no `{name}`, which the solution has"));
+        let lost =
+            |name: &str| Diagnostic::error("E0815", format!("the model has no `{name}`, which the solution has"));
         let states = s.states.iter().map(|x| {
             let found = located::state(model, &x.name).ok_or_else(|| lost(&x.name))?;
             Ok(model.states[found.0].input.0 as usize)

@@ -63,6 +63,8 @@ pub struct Judged {
 /// # Errors
 /// Those of [`at_rest::at_rest`]; E0837 where the rest of a game does not hold.
 pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<(AtRest, Option<Judged>), Diagnostic> {
+    crate::solve::forward::known(economy.model)
+        .map_err(|d| d.hint("prices that look ahead are found with policies: econc solve FILE"))?;
     let adrift = adrift::after(economy.model, FOLLOWED);
     if economy.lone().is_ok() || adrift.is_empty() {
         return found(economy, progress);

@@ -252,6 +252,7 @@ impl Worlds {
             script::moves_no_parameter(model, s)?;
         }
         no_entry_value(model, watched)?;
+        crate::solve::forward::known(model)?;
         let (mut model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);
         let markets = markets::markets(&mut model);
         let scenario = scenario.and_then(|s| model.scenarios.iter().find(|x| x.name == s.name).cloned());

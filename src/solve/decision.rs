@@ -124,6 +124,7 @@ impl Decision {
     /// E0810 and E0827 where it is not the problem of one, E0825 where what matters is not observed, E0826 for time without an end,
     /// E0805 and E0820 for grids and chains, E0904 for too many nodes, E0970 for chances that are none.
     pub fn new(model: &Model, options: &ProblemOptions) -> Result<Decision, Diagnostic> {
+        super::forward::known(model)?;
         Ok(Decision::parts(Builder::start(model, options)?)?.decision)
     }
 

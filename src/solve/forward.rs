@@ -6,12 +6,10 @@
 //! decides where tomorrow's states stand, which a schedule says for those it runs over.
 
 use crate::check::Model;
-use crate::check::model::{Process, PriceDim, PriceFunction};
+use crate::check::model::{PriceDim, PriceFunction, Process};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::build::for_operands;
-use crate::graph::{
-    Axis, AxisId, AxisKind, Binary, Graph, InputId, InputKind, Interval, Node, NodeId, Op, Phase,
-};
+use crate::graph::{Axis, AxisId, AxisKind, Binary, Graph, InputId, InputKind, Interval, Node, NodeId, Op, Phase};
 use std::collections::BTreeSet;
 
 /// Most values of one function.
@@ -55,7 +53,7 @@ pub fn known(model: &Model) -> Result<(), Diagnostic> {
     Err(
         Diagnostic::error("E0868", format!("the forward price `{}` is known to a solution only", p.name))
             .at(p.span, "what will be chosen tomorrow decides it today")
-            .hint("solve the model first and name the run: econc solve FILE --out runs/solved, then `--policy runs/solved` (simulate, irf) or `--solution runs/solved` (train, verify)"),
+            .hint("solve the model and name the run, econc solve FILE --out runs/solved: then `econc simulate FILE --policy runs/solved`, `econc irf runs/solved`, `econc train FILE --against runs/solved`; `econc verify FILE` solves it by itself"),
     )
 }
 
@@ -82,7 +80,11 @@ pub fn plan(model: &Model) -> Result<Vec<Ahead>, Diagnostic> {
             .and(e.span, "an end")
             .hint("say with a state that nothing is paid any more, in place of `end when`"));
     }
-    if let Some(s) = model.scenarios.iter().find(|s| !s.params.is_empty() || !s.moves.is_empty()) {
+    if let Some(s) = model
+        .scenarios
+        .iter()
+        .find(|s| !s.params.is_empty() || !s.moves.is_empty())
+    {
         return Err(
             refused(model, 0, format!("the scenario `{}` changes parameters", s.name))
                 .hint("a price is a function for one set of parameters: solve at each with --set NAME=VALUE"),
@@ -151,9 +153,13 @@ fn reads(model: &Model, price: usize, nodes: &[NodeId], own: &[Vec<Source>]) -> 
                             .hint("one decision maker's choices can be looked at: make the population one agent"));
                     }
                     if act.taste.is_some() {
-                        return Err(refused(model, price, format!("`{}` is chosen by tastes of the moment", act.name))
-                            .and(act.span, "with tastes, what is chosen is a draw")
-                            .hint("leave out `taste`"));
+                        return Err(refused(
+                            model,
+                            price,
+                            format!("`{}` is chosen by tastes of the moment", act.name),
+                        )
+                        .and(act.span, "with tastes, what is chosen is a draw")
+                        .hint("leave out `taste`"));
                     }
                     if model.agents.iter().any(|x| x.rules.iter().any(|(k, _)| *k == a)) {
                         return Err(refused(model, price, format!("`{}` is fixed by `policy`", act.name))
@@ -176,10 +182,12 @@ fn reads(model: &Model, price: usize, nodes: &[NodeId], own: &[Vec<Source>]) -> 
                 InputKind::Param(_) => {}
                 InputKind::Noise(_) => {
                     let name = &g.inputs[i.0 as usize].name;
-                    return Err(
-                        refused(model, price, format!("it rests on `{name}`, which is drawn after choices are made"))
-                            .hint("make it a shock, `shock x ~ markov(..)`, which is known when agents act"),
-                    );
+                    return Err(refused(
+                        model,
+                        price,
+                        format!("it rests on `{name}`, which is drawn after choices are made"),
+                    )
+                    .hint("make it a shock, `shock x ~ markov(..)`, which is known when agents act"));
                 }
                 InputKind::Time => {
                     return Err(refused(model, price, "it depends on the date")
@@ -244,7 +252,9 @@ fn of_price(model: &Model, i: usize, own: &[Vec<Source>]) -> Result<Ahead, Diagn
         for s in &shocks {
             if let Process::Chain { given, .. } = &model.shocks[*s].process {
                 more.extend(given.iter().filter(|g| g.1).map(|g| g.0));
-                today.sources.extend(given.iter().filter(|g| !g.1).map(|g| Source::Shock(g.0)));
+                today
+                    .sources
+                    .extend(given.iter().filter(|g| !g.1).map(|g| Source::Shock(g.0)));
             }
         }
         if more.len() == shocks.len() {
@@ -267,20 +277,28 @@ fn of_price(model: &Model, i: usize, own: &[Vec<Source>]) -> Result<Ahead, Diagn
     for s in &shocks {
         let shock = &model.shocks[*s];
         if !shock.shape.is_empty() {
-            return Err(refused(model, i, format!("`{}` is drawn for each of several", shock.name))
-                .and(shock.span, "drawn for each")
-                .hint("prices that look ahead are those of an economy of one: draw it at the top level"));
+            return Err(
+                refused(model, i, format!("`{}` is drawn for each of several", shock.name))
+                    .and(shock.span, "drawn for each")
+                    .hint("prices that look ahead are those of an economy of one: draw it at the top level"),
+            );
         }
         if !matches!(shock.process, Process::Chain { .. }) {
-            return Err(
-                refused(model, i, format!("the shock `{}` takes infinitely many values", shock.name))
-                    .and(shock.span, "not a finite chain")
-                    .hint("write it as a chain: shock z ~ markov([..], [[..], ..])"),
-            );
+            return Err(refused(
+                model,
+                i,
+                format!("the shock `{}` takes infinitely many values", shock.name),
+            )
+            .and(shock.span, "not a finite chain")
+            .hint("write it as a chain: shock z ~ markov([..], [[..], ..])"));
         }
     }
     out.own = today.sources.into_iter().collect();
-    out.shocks = model.drawing_order().into_iter().filter(|s| shocks.contains(s)).collect();
+    out.shocks = model
+        .drawing_order()
+        .into_iter()
+        .filter(|s| shocks.contains(s))
+        .collect();
     Ok(out)
 }
 
@@ -380,8 +398,11 @@ pub fn closed(model: &Model, functions: &[PriceFunction]) -> Result<Model, Diagn
     let prices = &model.ahead.prices;
     let fits = prices.len() == functions.len() && prices.iter().zip(functions).all(|(p, f)| p.name == f.name);
     let other = || {
-        Diagnostic::error("E0868", "the solution has functions for other forward prices than the model")
-            .hint("solve this model again: econc solve FILE")
+        Diagnostic::error(
+            "E0868",
+            "the solution has functions for other forward prices than the model",
+        )
+        .hint("solve this model again: econc solve FILE")
     };
     if !fits {
         return Err(other());
@@ -477,7 +498,16 @@ pub fn closed(model: &Model, functions: &[PriceFunction]) -> Result<Model, Diagn
 /// The position in the table of a function: what it depends on, last fastest.
 fn place(g: &mut Graph, model: &Model, f: &PriceFunction, args: &[NodeId], like: &Node) -> Option<NodeId> {
     let own = f.dims.len() - args.len();
-    let number = |g: &mut Graph, x: f64| push(g, Op::Const(x), Vec::new(), Interval::point(x), Phase::Constant, like.span);
+    let number = |g: &mut Graph, x: f64| {
+        push(
+            g,
+            Op::Const(x),
+            Vec::new(),
+            Interval::point(x),
+            Phase::Constant,
+            like.span,
+        )
+    };
     let mut at = number(g, 0.0);
     for (d, dim) in f.dims.iter().enumerate() {
         let value = match d < own {

@@ -422,7 +422,9 @@ impl<'s> FileParser<'s> {
             "verify" => Ok((Rule::verify_head, Within::Settings)),
             "offer" if second == Some(TokenKind::Word) => line(Rule::offer_line),
             "start" if second == Some(TokenKind::Word) => line(Rule::start_line),
-            "forward" if second == Some(TokenKind::Word) && self.word(raw.first + 1) == "price" => line(Rule::forward_line),
+            "forward" if second == Some(TokenKind::Word) && self.word(raw.first + 1) == "price" => {
+                line(Rule::forward_line)
+            }
             _ if raw.block.is_some()
                 && place == Within::Definition
                 && matches!(second, None | Some(TokenKind::Text)) =>

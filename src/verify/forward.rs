@@ -112,9 +112,12 @@ pub fn judge(closed: &Model, solved: &mut Solved) -> Result<(), Diagnostic> {
         if let Some(v) = f.values.iter().find(|v| outside(**v, p.domain, scale)) {
             c.passed = false;
             c.reasons.push(
-                Diagnostic::error("E0861", format!("`{}` leaves its domain: it comes out at {v:.6e}", p.name))
-                    .at(p.span, "declared with this domain")
-                    .hint("widen what stands behind `in`, or leave it out"),
+                Diagnostic::error(
+                    "E0861",
+                    format!("`{}` leaves its domain: it comes out at {v:.6e}", p.name),
+                )
+                .at(p.span, "declared with this domain")
+                .hint("widen what stands behind `in`, or leave it out"),
             );
         }
         c.ahead.push(AheadRow {
@@ -156,7 +159,11 @@ impl Bench<'_> {
             let u = key.uniform(number, k as u64);
             let (lo, hi) = (s.domain.lo.max(-10.0), s.domain.hi.min(10.0));
             let x = lo + u * (hi - lo + if s.domain.integer { 1.0 } else { 0.0 });
-            let x = if s.domain.integer { x.floor().min(s.domain.hi) } else { x };
+            let x = if s.domain.integer {
+                x.floor().min(s.domain.hi)
+            } else {
+                x
+            };
             inputs[s.input.0 as usize].fill(x);
         }
         for (k, s) in m.shocks.iter().enumerate() {
@@ -177,7 +184,8 @@ impl Bench<'_> {
     /// What is chosen where the inputs stand.
     fn choose(&self, inputs: &mut [Vec<f64>]) -> Result<(), Diagnostic> {
         let (m, s) = (self.model, self.policy.solution());
-        let lost = |name: &str| Diagnostic::error("E0815", format!("the model has no `{name}`, which the solution has"));
+        let lost =
+            |name: &str| Diagnostic::error("E0815", format!("the model has no `{name}`, which the solution has"));
         let mut x = Vec::new();
         for state in &s.states {
             let (k, e) = located::state(m, &state.name).ok_or_else(|| lost(&state.name))?;
@@ -205,7 +213,13 @@ impl Bench<'_> {
         let mut branches = vec![(today.to_vec(), 1.0)];
         for s in m.drawing_order() {
             let shock = &m.shocks[s];
-            let Process::Chain { values, matrices, given, .. } = &shock.process else {
+            let Process::Chain {
+                values,
+                matrices,
+                given,
+                ..
+            } = &shock.process
+            else {
                 continue;
             };
             let mut more = Vec::new();

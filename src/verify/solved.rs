@@ -3,9 +3,9 @@
 use super::grid::Certificate;
 use crate::check::Model;
 use crate::check::model::PriceFunction;
+use crate::diag::Diagnostic;
 use crate::solve::continuum::perceived::law::Perceived;
 use crate::solve::continuum::population::Population;
-use crate::diag::Diagnostic;
 use crate::solve::decision::{self, Discretised};
 use crate::solve::forward;
 use crate::solve::solution::Solution;

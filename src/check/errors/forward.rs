@@ -11,7 +11,10 @@ pub(in crate::check) fn expect_elsewhere(span: Span, nested: bool) -> Diagnostic
             .at(span, "an expectation of an expectation")
             .hint("make the inner one a forward price of its own, `forward price e = expect(..)`, and read e'"),
         false => d
-            .at(span, "what is expected of tomorrow's choices is known to a solution only")
+            .at(
+                span,
+                "what is expected of tomorrow's choices is known to a solution only",
+            )
             .hint("give it a name: `forward price e = expect(..)`, and read `e` here"),
     }
 }
@@ -53,7 +56,10 @@ pub(in crate::check) fn schedule_without_place(
     span: Span,
     declared: Span,
 ) -> Diagnostic {
-    let at: Vec<String> = states.iter().map(|s| s.replace('\'', "_next").replace('.', "_")).collect();
+    let at: Vec<String> = states
+        .iter()
+        .map(|s| s.replace('\'', "_next").replace('.', "_"))
+        .collect();
     err("E0869", format!("`{name}` is a schedule over {}", states.join(", ")))
         .at(span, "read without saying where")
         .and(declared, "declared here")
@@ -64,12 +70,15 @@ pub(in crate::check) fn schedule_without_place(
 }
 
 pub(in crate::check) fn schedule_of_tomorrow(name: &str, span: Span, declared: Span) -> Diagnostic {
-    err("E0869", format!("`{name}` is today's schedule, and this place is known tomorrow"))
-        .at(span, "tomorrow's number")
-        .and(declared, "declared here")
-        .hint(format!(
-            "give what is read tomorrow a name of its own, `let x = {name}(..)`, and write x' here"
-        ))
+    err(
+        "E0869",
+        format!("`{name}` is today's schedule, and this place is known tomorrow"),
+    )
+    .at(span, "tomorrow's number")
+    .and(declared, "declared here")
+    .hint(format!(
+        "give what is read tomorrow a name of its own, `let x = {name}(..)`, and write x' here"
+    ))
 }
 
 pub(in crate::check) fn schedule_of_several(name: &str, shape: &str, span: Span, declared: Span) -> Diagnostic {
@@ -87,10 +96,7 @@ pub(in crate::check) fn schedule_beyond(
     declared: Span,
 ) -> Diagnostic {
     let whole = domain.integer && !own.integer;
-    let d = err(
-        "E0869",
-        format!("`{name}` is not known everywhere where it is read"),
-    );
+    let d = err("E0869", format!("`{name}` is not known everywhere where it is read"));
     let d = match whole {
         true => d.at(span, "may lie between whole numbers"),
         false => d.at(span, format!("may be anything in {}", super::interval(own))),

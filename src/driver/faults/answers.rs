@@ -420,6 +420,18 @@ pub(super) fn effort(_: &Model, s: &Solved) -> f64 {
 }
 
 /// Members who do not meet solve the problem of one.
+/// Whoever eats all the fruit, whose risk aversion is two, pays `d^2 beta E[1 / d'] / (1 - beta)` where fruit has no memory.
+pub(super) fn tree(_: &Model, s: &Solved) -> f64 {
+    let expected = 0.5 * (1.0 / 0.8 + 1.0 / 1.2);
+    let right = [0.8f64, 1.2].map(|d| d * d * 0.9 * expected / 0.1);
+    let found = s.ahead.first().map_or(&[][..], |f| f.values.as_slice());
+    let gap = |(x, y): (&f64, &f64)| (x - y).abs() / (1.0 + y.abs());
+    match found.len() == 2 {
+        true => found.iter().zip(&right).map(gap).fold(0.0, f64::max),
+        false => f64::INFINITY,
+    }
+}
+
 pub(super) fn savers(_: &Model, s: &Solved) -> f64 {
     let moves = |x: usize, a: usize| {
         let to = if a == 1 { (x + 1).min(3) } else { x.saturating_sub(1) };

@@ -102,6 +102,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("sliver", SLIVER, sliver, 1e-6),
     solved("two sizes", TWO_SIZES, two_sizes, 1e-6),
     solved("contract", CONTRACT, contract, 1e-6),
+    solved("tree", TREE, tree, 1e-9),
     solved("held savers", HELD_SAVERS, held_savers, 3e-4),
     solved("entrants", ENTRANTS, entrants, 1e-8),
     solved("sectors", SECTORS, sectors, 1e-8),
@@ -407,6 +408,18 @@ agent worker {
   discount 0.9
 }
 solve { grid.x = uniform(8); periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const TREE: &str = r#"model tree "The price of a tree"
+shock d ~ markov([0.8, 1.2], [[0.5, 0.5], [0.5, 0.5]])
+agent household {
+  action eaten in [0.1, 1]
+  let c = eaten * d
+  observe d
+  reward -1 / c
+  discount 0.9
+}
+forward price v = expect(0.9 * (household.c / household.c')^2 * (v' + d'))
 "#;
 
 pub(super) const SAVERS: &str = r#"model savers "Three who do not meet"

@@ -200,6 +200,9 @@ const FAULTS: &[Fault] = &[
     seen("ends.reward_lost", "offers", &["E0944", "E0945"]),
     seen("ends.never", "offers", &["E0944", "E0945", "E0946"]),
     // Laws that members of a continuum perceive.
+    // Prices that look ahead.
+    seen("forward.shifted", "tree", &["E0861"]),
+    seen("forward.shocks_of_today", "tree", &["E0861"]),
     seen("perceived.loop_cut", "households", &["E0992"]),
     seen("perceived.states_pooled", "households", &["E0992"]),
     seen("perceived.lottery_off_by_one", "households", &["E0991", "E0992"]),
@@ -271,6 +274,8 @@ fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
     fault::with(fault, || match (economy.gap, model) {
         (Answer::Solved(gap), Some(model)) => match solve(model, &Request::default(), &mut silent) {
             Ok(solved) => {
+                let economy_of = solved.economy(model);
+                let model = economy_of.as_deref().unwrap_or(model);
                 let reasons = solved.certificate.reasons.iter();
                 let mut codes: Vec<String> = reasons
                     .filter(|d| d.severity == crate::Severity::Error)

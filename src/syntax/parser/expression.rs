@@ -670,7 +670,8 @@ fn is_silent(rule: Rule) -> bool {
         | Rule::soft_project
         | Rule::soft_grid
         | Rule::soft_simplex
-        | Rule::soft_bool => true,
+        | Rule::soft_bool
+        | Rule::soft_forward => true,
         // `mark_tilde` tells a draw from a definition, `kw_aggregate` an aggregate from a price.
         _ => false,
     }

@@ -266,7 +266,10 @@ fn computed(model: &Model, s: &Solution, reader: &Reader, name: &str, state: &[f
                 | InputKind::Noise(_)
                 | InputKind::Unknown(_)
                 | InputKind::Time
-                | InputKind::EntryValue(_) => 0.5,
+                | InputKind::EntryValue(_)
+                | InputKind::Forward(_)
+                | InputKind::Later(_)
+                | InputKind::Expected(_) => 0.5,
             };
             Some(vec![x; model.graph.elements(&input.shape)])
         })

@@ -50,7 +50,6 @@ fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
         discretised: found.discretised.clone(),
         steady_state: Vec::new(),
         population: None,
-        ahead: Vec::new(),
         perceived: found.perceived.clone(),
     };
     // A slope that is a hundredth too large, in one of the states.
@@ -105,7 +104,6 @@ fn prices_that_clear_by_laws_that_do_not_hold_fail() {
         discretised: found.discretised.clone(),
         steady_state: Vec::new(),
         population: None,
-        ahead: Vec::new(),
         perceived: found.perceived.clone(),
     };
     let fails = |found: Found, code: &str, row: &str| {

@@ -32,6 +32,8 @@ const ROUNDS: usize = 100;
 const SIDE_BY_SIDE: usize = 2000;
 const QUIET: f64 = 1e-7;
 const CALM: usize = 12;
+/// Steps of the power iteration on how prices feed on themselves.
+const FED: usize = 60;
 /// Sweeps without a smaller change after which less is taken over.
 const PATIENCE: usize = 100;
 /// Most sweeps over prices under one policy.
@@ -71,6 +73,8 @@ pub(super) fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) 
         if gap <= 1e3 * STILL {
             let closed = forward::closed(model, &solved.ahead).map_err(single)?;
             crate::verify::forward::judge(&closed, &mut solved).map_err(single)?;
+            let modulus = search.feeds(&solved.ahead, &solved.solution).map_err(single)?;
+            solved.certificate.reasons.extend(several_paths(model, modulus));
             return Ok(solved);
         }
         (functions, last) = (again, Some(solved.solution));
@@ -362,6 +366,57 @@ impl<'m> Search<'m> {
         .hint("a price that feeds on itself by more than it is discounted has no such function: look at the factor before expect(..); another first guess, `start 1`, may help"))
     }
 
+    /// By what prices feed on themselves from one period to the next, choices being given: the largest factor, by power iteration around the functions.
+    ///
+    /// # Errors
+    /// Those of the policy.
+    fn feeds(&mut self, at: &[PriceFunction], solution: &Solution) -> Result<f64, Diagnostic> {
+        if !self.chained() {
+            return Ok(0.0);
+        }
+        let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
+        let names = Places::of(self.model, &policy)?;
+        let size = |f: &[PriceFunction]| {
+            let all = f.iter().flat_map(|f| f.values.iter());
+            all.fold(0.0f64, |m, v| m.max(v.abs()))
+        };
+        let step = 1e-5 * size(at).max(1e-6);
+        let image = self.swept(at, &policy, &names)?;
+        let mut moved = at.to_vec();
+        for (f, number) in moved.iter_mut().zip(1..) {
+            for (k, v) in f.values.iter_mut().enumerate() {
+                *v += step * (1.0 + 0.1 * ((k * 7 + number) % 5) as f64);
+            }
+        }
+        let mut factors = Vec::new();
+        let mut before = 1.4 * step;
+        for _ in 0..FED {
+            limits::poll();
+            let next = self.swept(&moved, &policy, &names)?;
+            let mut largest = 0.0f64;
+            for (n, i) in next.iter().zip(&image) {
+                for (x, y) in n.values.iter().zip(&i.values) {
+                    largest = largest.max((x - y).abs());
+                }
+            }
+            factors.push(largest / before);
+            if !largest.is_finite() || largest <= 1e-6 * step {
+                break;
+            }
+            // Back to the size of the step, in the direction that came out.
+            for ((m, n), (i, a)) in moved.iter_mut().zip(&next).zip(image.iter().zip(at)) {
+                for (k, v) in m.values.iter_mut().enumerate() {
+                    *v = a.values[k] + (n.values[k] - i.values[k]) * step / largest;
+                }
+            }
+            before = step;
+        }
+        // Complex ones make single factors swing.
+        let late = &factors[factors.len() / 2..];
+        let logs: f64 = late.iter().map(|x| x.max(1e-300).ln()).sum();
+        Ok((logs / late.len().max(1) as f64).exp())
+    }
+
     /// Whether prices rest on prices.
     fn chained(&self) -> bool {
         let g = &self.model.graph;
@@ -545,6 +600,20 @@ impl<'m> Search<'m> {
         }
         Ok(())
     }
+}
+
+/// The warning where prices feed on themselves by more than one.
+fn several_paths(model: &Model, modulus: f64) -> Option<Diagnostic> {
+    let p = model.ahead.prices.first()?;
+    (modulus > 1.0 + 1e-4).then(|| {
+        Diagnostic::warning(
+            "W0988",
+            format!("prices that look ahead feed on themselves by a factor of {modulus:.4} a period: other paths solve their equations, too"),
+        )
+        .at(p.span, "such prices")
+        .note("shown is the one that depends on present states and shocks alone; a belief that moves it would be fulfilled and die out")
+        .hint("look at what keeps them from it: a rule that answers prices more strongly, a larger discount; a claim `in [0, inf)` refuses a price of the wrong sign")
+    })
 }
 
 /// Takes over a share of what comes out.

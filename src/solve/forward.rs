@@ -193,7 +193,8 @@ fn reads(model: &Model, price: usize, nodes: &[NodeId], own: &[Vec<Source>]) -> 
                     return Err(refused(model, price, "it depends on the date")
                         .hint("count periods with a state: `state age in 0..10`"));
                 }
-                InputKind::Unknown(_) | InputKind::EntryValue(_) => {
+                InputKind::Unknown(_) => {}
+                InputKind::EntryValue(_) => {
                     return Err(refused(model, price, "it rests on the value of entry")
                         .hint("the value of entry belongs to populations at rest"));
                 }

@@ -134,7 +134,7 @@ pub fn judge(closed: &Model, solved: &mut Solved) -> Result<(), Diagnostic> {
 
 fn outside(v: f64, domain: Interval, scale: f64) -> bool {
     let slack = 1e-12 * scale;
-    !(v >= domain.lo - slack && v <= domain.hi + slack)
+    !(v >= domain.lo - slack && v <= domain.hi + slack) || domain.integer && v.fract() != 0.0
 }
 
 struct Bench<'m> {

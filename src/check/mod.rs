@@ -19,6 +19,7 @@ pub mod settings;
 
 mod actions;
 mod agents;
+mod ahead;
 mod axes;
 mod chance;
 mod conditions;

@@ -246,6 +246,11 @@ fn a_solution_is_played_and_without_one_nothing_is() {
     let (exit, text) = run(here, "solve bank.econ --out solved");
     assert_eq!(exit, 0, "{text}");
     assert!(text.contains("soon less its expression"), "{text}");
+    let table = std::fs::read_to_string(here.join("solved/price-soon.csv")).expect("the price");
+    assert!(
+        table.starts_with("u,soon\nlow,-0.917") && table.contains("\nhigh,0.917"),
+        "{table}"
+    );
     let (exit, text) = run(here, "simulate bank.econ --policy solved --periods 400 --json");
     assert_eq!(exit, 0, "{text}");
     // Expected inflation is no zero: its size is that of the closed form, always.

@@ -116,7 +116,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         headline: "solved".into(),
         facts,
         certificate: checks(c),
-        functions: vec![set],
+        functions: std::iter::once(set).chain(solved::prices(model, &s.ahead)?).collect(),
         tables: equilibrium
             .map_or_else(Vec::new, |e| super::equilibrium::tables(s, e))
             .into_iter()

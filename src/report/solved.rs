@@ -4,6 +4,8 @@ use super::content::{FunctionSet, NamedPicture};
 use super::npy::{GridAxis, GridFunction, Points};
 use super::plot::{Figure, Names, Panel, Picture, Series, curve_axes, of_grid_function};
 use super::shown::region;
+use crate::check::Model;
+use crate::check::model::{PriceDim, PriceFunction, Process};
 use crate::diag::Diagnostic;
 use crate::report::number;
 use crate::solve::problem::{ActionKind, JointChain};
@@ -158,6 +160,35 @@ fn convergence(history: &[f64], target: f64) -> Picture {
             ..Panel::default()
         },
     ))
+}
+
+/// Prices that look ahead as functions, one set each: over today's states and shocks (a chain by its labels, else its values), then tomorrow's states of a
+/// schedule, each with its prime.
+///
+/// # Errors
+/// E0958, as [`functions`].
+pub fn prices(model: &Model, found: &[PriceFunction]) -> Result<Vec<FunctionSet>, Diagnostic> {
+    let points = |d: &PriceDim| {
+        let chain = model.shocks.iter().find(|s| s.name == d.name).map(|s| &s.process);
+        match chain {
+            Some(Process::Chain { labels, .. }) if labels.len() == d.len => Points::Labels(labels.clone()),
+            Some(Process::Chain { values, .. }) => Points::Numbers(values.clone()),
+            _ => Points::Numbers((0..d.len).map(|k| (d.first + k as i64) as f64).collect()),
+        }
+    };
+    let set = |f: &PriceFunction| {
+        let axes = (f.dims.iter())
+            .map(|d| GridAxis {
+                name: d.name.clone(),
+                points: points(d),
+            })
+            .collect();
+        Ok(FunctionSet {
+            stem: format!("price-{}", f.name),
+            functions: vec![GridFunction::new(&f.name, axes, f.values.clone())?],
+        })
+    };
+    found.iter().map(set).collect()
 }
 
 fn axes_of(solution: &Solution) -> Vec<GridAxis> {

@@ -32,6 +32,8 @@ const ROUNDS: usize = 100;
 const SIDE_BY_SIDE: usize = 2000;
 const QUIET: f64 = 1e-7;
 const CALM: usize = 12;
+/// How many times as large as at first prices are that have run away.
+const AWAY: f64 = 1e9;
 /// Steps of the power iteration on how prices feed on themselves.
 const FED: usize = 60;
 /// Sweeps without a smaller change after which less is taken over.
@@ -334,15 +336,26 @@ impl<'m> Search<'m> {
         let mut now = from.to_vec();
         let mut accelerated = Anderson::new(8);
         let (mut gap, mut at) = (f64::INFINITY, String::new());
+        let mut first = 0.0f64;
         for sweep in 0..SWEEPS {
             limits::poll();
             let next = self.swept(&now, &policy, &names)?;
             (gap, at) = self.apart(&now, &next);
+            let largest = |f: &[PriceFunction]| {
+                let all = f.iter().flat_map(|f| f.values.iter());
+                all.fold(0.0f64, |m, v| m.max(v.abs()))
+            };
+            // What grows without end changes by an ever smaller share of itself.
+            first = first.max(if sweep == 0 {
+                largest(&now).max(largest(&next))
+            } else {
+                0.0
+            });
+            if !gap.is_finite() || first > 0.0 && largest(&next) > AWAY * first {
+                break;
+            }
             if gap <= STILL_ALONE || sweep > 0 && !self.chained() {
                 return Ok(next);
-            }
-            if !gap.is_finite() {
-                break;
             }
             let flat = |f: &[PriceFunction]| f.iter().flat_map(|f| f.values.iter().copied()).collect::<Vec<f64>>();
             let (x, y) = (flat(&now), flat(&next));

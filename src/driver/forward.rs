@@ -68,13 +68,13 @@ pub(super) fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) 
         limits::doing(String::new());
         let closed = forward::closed(model, &found).map_err(single)?;
         let mut solved = one::solve(&closed, by_name.as_deref(), options, progress)?;
-        solved.ahead = fault!("forward.shifted", shifted(&found), found);
+        solved.ahead = fault!("market.forward_shifted", shifted(&found), found);
         // The solution that is handed over may know its policy better than the rounds did.
         let again = search.under(&solved.ahead, &solved.solution).map_err(single)?;
         let (gap, _) = search.apart(&solved.ahead, &again);
         if gap <= 1e3 * STILL {
             let closed = forward::closed(model, &solved.ahead).map_err(single)?;
-            crate::verify::forward::judge(&closed, &mut solved).map_err(single)?;
+            crate::verify::forward::judge(&closed, &solved.solution, &mut solved.certificate).map_err(single)?;
             let modulus = search.feeds(&solved.ahead, &solved.solution).map_err(single)?;
             solved.certificate.reasons.extend(several_paths(model, modulus));
             return Ok(solved);
@@ -553,7 +553,7 @@ impl<'m> Search<'m> {
         for s in &plan.shocks {
             let next = today[model.shocks[*s].next.0 as usize].clone();
             tomorrow[model.shocks[*s].input.0 as usize] = fault!(
-                "forward.shocks_of_today",
+                "market.forward_shocks_of_today",
                 today[model.shocks[*s].input.0 as usize].clone(),
                 next
             );

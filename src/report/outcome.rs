@@ -256,7 +256,7 @@ fn checks(c: &Certificate) -> Vec<Check> {
 }
 
 /// A price that looks ahead against its own expression.
-fn ahead(row: &crate::verify::forward::AheadRow) -> Check {
+fn ahead(row: &crate::verify::grid::ahead::AheadRow) -> Check {
     let (lo, hi) = row.range;
     let over = match row.over.is_empty() {
         true => "the same at all times".to_string(),

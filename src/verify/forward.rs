@@ -5,7 +5,8 @@
 //! choices are those of the policy as it is handed over. States that a price is said not to depend on stand somewhere at random, so
 //! a price that does depend on them is found out.
 
-use super::solved::Solved;
+use super::grid::Certificate;
+use super::grid::ahead::AheadRow;
 use crate::check::Model;
 use crate::check::model::Process;
 use crate::diag::Diagnostic;
@@ -15,7 +16,7 @@ use crate::num::random::Key;
 use crate::solve::between::PolicyBetween;
 use crate::solve::forward::{Source, source};
 use crate::solve::located;
-use serde::{Deserialize, Serialize};
+use crate::solve::solution::Solution;
 use std::sync::Arc;
 
 /// Largest distance between a price and its expression, as a share of the largest price.
@@ -24,29 +25,12 @@ const LARGEST: f64 = 1e-6;
 const PLACES: usize = 240;
 const MOMENTS: usize = 60;
 
-/// How far a price is from its expression.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AheadRow {
-    /// The price.
-    pub name: String,
-    /// Largest distance from its expression, as a share of the largest price.
-    pub gap: f64,
-    /// The largest share that passes.
-    pub limit: f64,
-    /// Places that were looked at.
-    pub places: usize,
-    /// Lowest and highest value.
-    pub range: (f64, f64),
-    /// What it depends on, in words.
-    pub over: Vec<String>,
-}
-
 /// Judges the prices of a solution in the model in which their functions stand, and writes the verdict into its certificate.
 ///
 /// # Errors
 /// E0815 for a solution of another model; E0990 for a graph that cannot be evaluated.
-pub fn judge(closed: &Model, solved: &mut Solved) -> Result<(), Diagnostic> {
-    let policy = PolicyBetween::new(Arc::new(solved.solution.clone()))?;
+pub fn judge(closed: &Model, solution: &Solution, certificate: &mut Certificate) -> Result<(), Diagnostic> {
+    let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
     let bench = Bench { model: closed, policy };
     for (i, f) in closed.ahead.found.iter().enumerate() {
         let p = &closed.ahead.prices[i];
@@ -97,7 +81,7 @@ pub fn judge(closed: &Model, solved: &mut Solved) -> Result<(), Diagnostic> {
             finite.fold(f64::NEG_INFINITY, f64::max),
         );
         let over = f.dims.iter().map(|d| format!("{} ({})", d.name, d.len)).collect();
-        let c = &mut solved.certificate;
+        let c = &mut *certificate;
         if worst.0 > LARGEST {
             c.passed = false;
             c.reasons.push(

@@ -201,8 +201,8 @@ const FAULTS: &[Fault] = &[
     seen("ends.never", "offers", &["E0944", "E0945", "E0946"]),
     // Laws that members of a continuum perceive.
     // Prices that look ahead.
-    seen("forward.shifted", "tree", &["E0861"]),
-    seen("forward.shocks_of_today", "tree", &["E0861"]),
+    seen("market.forward_shifted", "tree", &["E0861"]),
+    seen("market.forward_shocks_of_today", "tree", &["E0861"]),
     seen("perceived.loop_cut", "households", &["E0992"]),
     seen("perceived.states_pooled", "households", &["E0992"]),
     seen("perceived.lottery_off_by_one", "households", &["E0991", "E0992"]),

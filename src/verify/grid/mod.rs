@@ -8,6 +8,7 @@
 //! Each proof ([`PROOFS`]) measures something and says what is wrong with it. Each threshold is a named setting; a certificate that fails
 //! carries the reasons as diagnostics. The other half, in the economy itself, is [`super::world`].
 
+pub mod ahead;
 pub mod bellman;
 pub mod carried;
 pub mod constant;
@@ -231,7 +232,7 @@ pub struct Certificate {
     pub shown: shown::Shown,
     /// Prices that look a period ahead, one row each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ahead: Vec<super::forward::AheadRow>,
+    pub ahead: Vec<ahead::AheadRow>,
     /// The judgement of an equilibrium, where several decide.
     #[serde(default)]
     pub equilibrium: Option<super::equilibrium::record::EquilibriumCertificate>,

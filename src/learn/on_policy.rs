@@ -376,12 +376,13 @@ impl ActorCritic {
         }
         self.begin_stretch();
         let width = self.seat.observation_width;
+        let ages = self.ages();
         let rollout = &mut self.rollout;
         let rows = rollout.rows();
         rollout.said.clear();
         if self.refined.control_variates && self.effects.is_some() {
             rollout.find_surprises(self.discount, self.seat.chance, &SURPRISES);
-            let count = f64::from(self.discount).powf(self.refined.ages);
+            let count = f64::from(self.discount).powf(ages);
             let weight: Vec<f32> = (rollout.age.iter())
                 .map(|age| count.powf(f64::from(*age)) as f32)
                 .collect();
@@ -418,8 +419,8 @@ impl ActorCritic {
     /// # Errors
     /// [`LearnError::NotFinite`].
     pub fn end_stretch(&mut self) -> Result<(), LearnError> {
+        let (refined, width, ages) = (self.refined, self.seat.observation_width, self.ages());
         let rollout = &mut self.rollout;
-        let (refined, width) = (self.refined, self.seat.observation_width);
         rollout.remove_common(self.seat.chance, COMMON_KEPT, width, refined.powers, refined.even);
         all_finite("an advantage", &rollout.advantage, self.steps)?;
         if refined.control_variates {
@@ -439,8 +440,8 @@ impl ActorCritic {
         if refined.even > 0.0 {
             rollout.even_out();
         }
-        if refined.ages > 0.0 {
-            rollout.weigh_ages(f64::from(self.discount).powf(refined.ages));
+        if ages > 0.0 {
+            rollout.weigh_ages(f64::from(self.discount).powf(ages));
         }
         if refined.held > 0.0 {
             rollout.hold_targets(refined.held as f32);
@@ -451,6 +452,11 @@ impl ActorCritic {
         let unit = 1.0 / self.scale.sd() as f32;
         rollout.advantage.iter_mut().for_each(|a| *a *= unit);
         Ok(())
+    }
+
+    /// See [`Refined::ages`]. Where the discount factor is 0 nothing that was done before matters: every period is a first one.
+    fn ages(&self) -> f64 {
+        if self.discount > 0.0 { self.refined.ages } else { 0.0 }
     }
 
     /// Puts zero of each continuous dimension where it stands for `other`.
@@ -503,8 +509,9 @@ impl ActorCritic {
 
     /// Standardised rows into the scratch row, after taking them into the statistics if `learn`.
     fn standardize(&mut self, observation: &[f32], learn: bool) {
+        let ages = self.ages();
         if let (Some(statistics), true, false) = (&mut self.observation, learn, self.settled) {
-            if self.refined.ages > 0.0 {
+            if ages > 0.0 {
                 // What comes later counts little, and worlds come to rest: where they begin would lie ten standard deviations away.
                 let late = 1.0 / (1.0 - self.discount).max(f32::MIN_POSITIVE);
                 let rows = observation.chunks_exact(self.seat.observation_width.max(1));
@@ -591,5 +598,44 @@ mod tests {
         value.value = other(1);
         policy.policy = other(2);
         assert!(!value.fits(&agent) && !policy.fits(&agent));
+    }
+
+    #[test]
+    fn late_periods_count_where_nothing_is_carried_over() {
+        let seat = Copies::new(CartPole::default(), 2, 10).seats()[0].clone();
+        let counted = |discount: f64| {
+            let settings = Settings {
+                network: &[8],
+                activation: Activation::Tanh,
+                initial_std: 1.0,
+                final_std: None,
+                discount: Some(discount),
+                normalize_observations: false,
+                normalize_rewards: false,
+                normalize_values: true,
+                critic: Critic::Own,
+                first_policy: FirstPolicy::Middle,
+                steps: 100,
+                horizon: 2,
+                refined: Refined {
+                    ages: 0.5,
+                    ..Refined::default()
+                },
+            };
+            let mut agent = ActorCritic::new(&settings, &seat, 1).unwrap();
+            agent.rollout = Rollout {
+                periods: 2,
+                slots: 2,
+                age: vec![0, 0, 1, 1],
+                advantage: vec![1.0, -1.0, 1.0, -1.0],
+                target: vec![1.0, 2.0, 3.0, 4.0],
+                ..Rollout::default()
+            };
+            agent.end_stretch().unwrap();
+            let a = &agent.rollout.advantage;
+            f64::from(a[2] / a[0])
+        };
+        assert!((counted(0.64) - 0.8).abs() < 1e-6);
+        assert!((counted(0.0) - 1.0).abs() < 1e-6);
     }
 }

@@ -25,6 +25,11 @@ static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
 static ENDING: AtomicBool = AtomicBool::new(false);
 /// The process is another program's: estimates are held against the limit, and nothing ends it.
 static HOSTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is another program's.
+pub(super) fn is_hosted() -> bool {
+    HOSTED.load(Ordering::Relaxed)
+}
 /// It is said in JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 

@@ -19,6 +19,8 @@ pub(super) fn most(wanted: usize) -> usize {
 ///
 /// The threads are there before the pool is made: rayon tries once only, and then either has all it was to have or fails.
 pub(super) fn start(wanted: usize) {
+    // One that works alone waits for nobody. Inside another program the thread that asks first is not the one that asks next.
+    let wanted = if wanted == 1 && !memory::is_hosted() { 0 } else { wanted };
     let mut hands: Vec<mpsc::Sender<rayon::ThreadBuilder>> = Vec::new();
     for number in 0..wanted {
         let (send, receive) = mpsc::channel::<rayon::ThreadBuilder>();

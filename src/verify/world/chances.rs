@@ -6,20 +6,21 @@ use crate::check::model::{DrawWhen, Family, Process};
 use crate::env::worlds::trial::Drawn;
 use crate::graph::NodeId;
 use crate::num::normal;
+use std::sync::Arc;
 
 /// A combination of outcomes of finite draws.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Leaf {
     /// Which job.
     pub job: usize,
     /// Its probability.
     pub weight: f64,
     /// The uniform draw that gives each outcome, one `(draw, number in (0, 1))` per draw that was split.
-    pub draws: Vec<(Drawn, f64)>,
+    pub draws: Arc<Vec<(Drawn, f64)>>,
     /// Next states of chains and outcomes of other finite draws, one `(draw, outcome)` per draw that was split.
-    pub next: Vec<(Drawn, usize)>,
+    pub next: Arc<Vec<(Drawn, usize)>>,
     /// What unseen shocks are now: one `(shock, element, stored value)` for each element.
-    pub now: Vec<(usize, usize, f64)>,
+    pub now: Arc<Vec<(usize, usize, f64)>>,
 }
 
 impl Leaf {
@@ -39,9 +40,9 @@ impl Leaf {
             if *p > 0.0 {
                 let mut leaf = self.clone();
                 leaf.weight *= p / scale;
-                leaf.draws
-                    .push((drawn, ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15)));
-                leaf.next.push((drawn, i));
+                let middle = ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15);
+                Arc::make_mut(&mut leaf.draws).push((drawn, middle));
+                Arc::make_mut(&mut leaf.next).push((drawn, i));
                 into.push(leaf);
             }
             below += p;
@@ -296,9 +297,7 @@ mod tests {
         Leaf {
             job: 0,
             weight: 0.5,
-            draws: Vec::new(),
-            next: Vec::new(),
-            now: Vec::new(),
+            ..Leaf::default()
         }
     }
 

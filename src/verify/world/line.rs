@@ -35,6 +35,8 @@ pub(super) struct Line {
     pub(super) inner: (f64, f64),
     /// The nodes as coordinates of polynomials: their logs where they are even in the log.
     scaled: Vec<f64>,
+    /// The nodes from the first of these to before the second are looked at closely.
+    close: (usize, usize),
 }
 
 impl Line {
@@ -53,6 +55,7 @@ impl Line {
         Line {
             inner: (nodes[0], nodes[nodes.len() - 1]),
             scaled: scaled(&nodes, log),
+            close: (0, nodes.len()),
             nodes,
             along,
             whole,
@@ -132,6 +135,10 @@ impl Line {
         nodes.extend(side(&above, (grid[n - 1], grid[n - 2]), far.1));
         Line {
             inner: self.inner,
+            close: (
+                nodes.partition_point(|v| *v < self.inner.0),
+                nodes.partition_point(|v| *v <= self.inner.1),
+            ),
             ..Line::of(nodes, self.along, self.whole, self.log)
         }
     }
@@ -178,13 +185,13 @@ impl Line {
         let n = self.nodes.len();
         let inside = x.max(self.nodes[0]).min(self.nodes[n - 1]);
         if n == 1 {
-            return Weights::new(std::iter::once((0, 1.0)));
+            return Weights::one(0);
         }
         let cell = self.nodes.partition_point(|v| *v <= inside).clamp(1, n - 1) - 1;
         match self.along {
             Along::Nearest => {
                 let up = inside - self.nodes[cell] > 0.5 * (self.nodes[cell + 1] - self.nodes[cell]);
-                Weights::new(std::iter::once((cell + usize::from(up), 1.0)))
+                Weights::one(cell + usize::from(up))
             }
             Along::Straight => Weights::polynomial(&self.scaled, cell, cell + 2, self.coordinate(inside)),
             // Far from lives a polynomial over large cells swings, and who looks for better choices there finds where it is too high.
@@ -192,13 +199,12 @@ impl Line {
                 Weights::polynomial(&self.scaled, cell, cell + 2, self.coordinate(inside))
             }
             Along::Cells(parts) => {
-                let before = self.nodes.partition_point(|v| *v < self.inner.0);
+                let before = self.close.0;
                 let first = before + (cell - before) / parts * parts;
                 Weights::polynomial(&self.scaled, first, (first + parts + 1).min(n), self.coordinate(inside))
             }
             Along::Smooth => {
-                let before = self.nodes.partition_point(|v| *v < self.inner.0);
-                let after = self.nodes.partition_point(|v| *v <= self.inner.1);
+                let (before, after) = self.close;
                 let near = weights(&self.scaled[before..after], self.coordinate(inside));
                 Weights::new(near.iter().map(|(i, w)| (before + i, *w)))
             }

@@ -11,6 +11,7 @@
 use super::WorldEvidence;
 use super::line::{Along, Line};
 use super::seat::SolvedSeat;
+use super::value::Weights;
 use super::value_at;
 use super::visit::{Landings, Visit};
 use crate::diag::Diagnostic;
@@ -26,6 +27,8 @@ const LEVELS: [(usize, usize); 6] = [(usize::MAX, 4), (24, 4), (8, 4), (8, 2), (
 const MORE: usize = 4;
 /// Fewest nodes along a line that is made coarser.
 const FEWEST: usize = 5;
+/// Lines of a mesh that need no memory of their own where a function is read.
+const FEW: usize = 8;
 /// Most periods that each have places of their own.
 const PERIODS: usize = 200;
 
@@ -245,7 +248,17 @@ impl Mesh {
             Some(s) if s < shocks.len() => shocks[s],
             Some(_) => period as f64,
         };
-        self.over_lines(&x, 0, 0, 1.0, each);
+        let n = self.lines.len();
+        let mut few = [Weights::one(0); FEW];
+        if n <= FEW {
+            few.iter_mut()
+                .zip(&self.lines)
+                .enumerate()
+                .for_each(|(k, (w, l))| *w = l.at(x(k)));
+            return self.over_lines(&few[..n], 0, 1.0, each);
+        }
+        let many: Vec<Weights> = self.lines.iter().enumerate().map(|(k, l)| l.at(x(k))).collect();
+        self.over_lines(&many, 0, 1.0, each);
     }
 
     /// The size of what is carried where a draw leads and the value is `v`: beyond the mesh no larger than at its end. What is wrong there stands for what is wrong farther out,
@@ -261,22 +274,14 @@ impl Mesh {
         if most > f64::NEG_INFINITY { own.min(most) } else { own }
     }
 
-    fn over_lines(
-        &self,
-        x: &dyn Fn(usize) -> f64,
-        k: usize,
-        before: usize,
-        weight: f64,
-        each: &mut dyn FnMut(usize, f64),
-    ) {
-        let Some(line) = self.lines.get(k) else {
+    fn over_lines(&self, at: &[Weights], before: usize, weight: f64, each: &mut dyn FnMut(usize, f64)) {
+        let Some((first, rest)) = at.split_first() else {
             each(before, weight);
             return;
         };
-        for (i, w) in line.at(x(k)).iter() {
-            if *w != 0.0 {
-                self.over_lines(x, k + 1, before * line.nodes.len() + i, weight * w, each);
-            }
+        let many = self.lines[self.lines.len() - at.len()].nodes.len();
+        for (i, w) in first.iter().filter(|(_, w)| *w != 0.0) {
+            self.over_lines(rest, before * many + i, weight * w, each);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::env::worlds::{Bounds, Worlds};
 use crate::graph::NodeId;
 use crate::num::random::Key;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// What a choice is worth at a place.
 #[derive(Clone, Copy, Debug, Default)]
@@ -493,7 +494,7 @@ impl<'a> Trials<'a> {
             }
         }
         for w in 0..self.lanes {
-            for (s, e, x) in &leaves[lane(w).0].now {
+            for (s, e, x) in leaves[lane(w).0].now.iter() {
                 self.worlds.set_shock(*s, *e, w, *x);
             }
         }
@@ -505,7 +506,7 @@ impl<'a> Trials<'a> {
             }
         }
         for w in 0..self.lanes {
-            for (d, u) in &leaves[lane(w).0].draws {
+            for (d, u) in leaves[lane(w).0].draws.iter() {
                 let k = match fixed.iter().position(|(x, _)| x == d) {
                     Some(k) => k,
                     None => {
@@ -521,13 +522,14 @@ impl<'a> Trials<'a> {
 
     /// Every combination of outcomes of the finite draws that matter, for each job, with its probability.
     fn branches(&mut self, visits: &[Visit], jobs: &[Job]) -> Result<Vec<Leaf>, Diagnostic> {
+        // Chains branch by where a job stands alone: of jobs at one place the first branches for all that follow it.
+        let first = |job: usize| job == 0 || jobs[job - 1].visit != jobs[job].visit;
         let mut leaves: Vec<Leaf> = (0..jobs.len())
+            .filter(|job| first(*job))
             .map(|job| Leaf {
                 job,
                 weight: 1.0,
-                draws: Vec::new(),
-                next: Vec::new(),
-                now: Vec::new(),
+                ..Leaf::default()
             })
             .collect();
         for &s in &self.seat.unseen {
@@ -540,7 +542,7 @@ impl<'a> Trials<'a> {
                     law.iter().map(move |(x, p)| {
                         let mut next = leaf.clone();
                         next.weight *= p;
-                        next.now.push((s, e, *x));
+                        Arc::make_mut(&mut next.now).push((s, e, *x));
                         next
                     })
                 }));
@@ -563,6 +565,13 @@ impl<'a> Trials<'a> {
             }
             leaves = grown;
         }
+        let own = leaves.chunk_by(|a, b| a.job == b.job);
+        let followers = |job: usize| (job + 1..jobs.len()).take_while(|j| !first(*j)).count();
+        let each = own.flat_map(|own| {
+            let job = own[0].job;
+            (job..=job + followers(job)).flat_map(move |job| own.iter().map(move |l| Leaf { job, ..l.clone() }))
+        });
+        let mut leaves: Vec<Leaf> = each.collect();
         for k in 0..self.chance.noises.len() {
             let (noise, element) = self.chance.noises[k];
             let draw = self.model.noises[noise].draw;

@@ -194,6 +194,13 @@ pub struct Weights {
 pub const MOST_WEIGHTS: usize = 5;
 
 impl Weights {
+    /// One node alone.
+    pub fn one(node: usize) -> Weights {
+        let mut of = [(0, 0.0); MOST_WEIGHTS];
+        of[0] = (node, 1.0);
+        Weights { count: 1, of }
+    }
+
     /// From nodes and weights.
     pub fn new(each: impl Iterator<Item = (usize, f64)>) -> Weights {
         let mut out = Weights {

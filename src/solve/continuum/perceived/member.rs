@@ -74,6 +74,8 @@ pub struct Member {
     pub aggregate: Vec<usize>,
     /// Groups of steps of the aggregate state, as [`Law::coarser`] has them.
     pub coarser: Vec<Vec<usize>>,
+    /// Where a price stands when lives begin: the table of its first values by aggregate state, a node of the model.
+    first: Option<NodeId>,
 }
 
 impl Member {
@@ -279,15 +281,21 @@ impl Member {
         Ok(())
     }
 
-    /// States where a price stands when lives begin.
-    pub fn set_first_price(&mut self, x: f64) {
+    /// States where a price stands when lives begin: `usual`, and in each aggregate state `by_state`, one number each.
+    pub fn set_first_price(&mut self, usual: f64, by_state: &[f64]) {
+        let Some(table) = self.first else {
+            return;
+        };
         for moment in self.moments.iter_mut().filter(|m| m.price.is_some()) {
-            moment.start = x;
+            moment.start = usual;
             if let Some(start) = self.model.states[moment.state].start {
-                self.model.graph.nodes[start.0 as usize].op = Op::Const(x);
-                self.model.graph.nodes[start.0 as usize].domain = Interval::point(x);
+                let ends = by_state
+                    .iter()
+                    .fold((usual, usual), |(lo, hi), x| (x.min(lo), x.max(hi)));
+                self.model.graph.nodes[start.0 as usize].domain = Interval::closed(ends.0, ends.1);
             }
         }
+        self.model.graph.nodes[table.0 as usize].op = Op::Table(by_state.to_vec());
     }
 
     /// What each member leaves over of the market whose price is forecast, at `prices`: `[joint state][price]`, each as constant, weight of the
@@ -473,13 +481,26 @@ fn build(
     let (mut laws, mut all) = (Vec::new(), Vec::new());
     for mut carried in moments {
         carried.moment.start = first_mean(&out, state, carried.moment.of);
-        laws.push(add_law(&mut out, &carried, (set, states), index));
+        let span = carried.moment.span;
+        let start = plain_node(&mut out.graph, Op::Const(carried.moment.start), Vec::new(), span);
+        laws.push(add_law(&mut out, &carried, (set, states), index, start));
         all.push(carried.moment);
     }
+    let mut first = None;
     if let Some(open) = carries.open {
         let carried = priced(open, out.states.len(), &map);
+        let (span, usual) = (carried.moment.span, carried.moment.start);
+        let table = plain_node(&mut out.graph, Op::Table(vec![usual; states]), vec![set], span);
+        let of_state = Op::Take {
+            of: table,
+            axis: set,
+            at: index,
+        };
+        let start = plain_node(&mut out.graph, of_state, Vec::new(), span);
+        out.graph.nodes[start.0 as usize].domain = Interval::point(usual);
+        first = Some(table);
         let steps = steps(&mut out, (set, states), &aggregate, index);
-        laws.push(add_law(&mut out, &carried, (steps.0, states * states), steps.1));
+        laws.push(add_law(&mut out, &carried, (steps.0, states * states), steps.1, start));
         all.push(carried.moment);
     }
     Member {
@@ -491,6 +512,7 @@ fn build(
         laws,
         aggregate,
         coarser: Vec::new(),
+        first,
     }
 }
 
@@ -593,8 +615,14 @@ fn steps(model: &mut Model, (_, states): (AxisId, usize), aggregate: &[usize], n
 }
 
 /// Makes a moment a state with a law of motion: a line in it (in its logarithm where that is so) for each of the `states` elements of the
-/// axis `set`, of which the one at `index` holds now. Returns the tables of constants and slopes.
-fn add_law(model: &mut Model, carried: &Carried, (set, states): (AxisId, usize), index: NodeId) -> [NodeId; 2] {
+/// axis `set`, of which the one at `index` holds now; it begins at `start`. Returns the tables of constants and slopes.
+fn add_law(
+    model: &mut Model,
+    carried: &Carried,
+    (set, states): (AxisId, usize),
+    index: NodeId,
+    start: NodeId,
+) -> [NodeId; 2] {
     let Carried {
         moment,
         input,
@@ -625,7 +653,6 @@ fn add_law(model: &mut Model, carried: &Carried, (set, states): (AxisId, usize),
         line
     };
     g.nodes[next.0 as usize].domain = *domain;
-    let start = plain_node(g, Op::Const(moment.start), Vec::new(), span);
     model.states.push(State {
         name: moment.name.clone(),
         owner: None,

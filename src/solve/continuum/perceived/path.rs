@@ -40,6 +40,23 @@ impl Weather {
     }
 }
 
+/// Rows of `n` numbers times their weights, together.
+fn mixed(weights: &[f64], rows: &[f64], n: usize, out: &mut [f64]) {
+    if let ([w0, w1, w2, w3], 4) = (weights, rows.len() / n) {
+        let many = out.len();
+        let row = |k: usize| &rows[k * n..k * n + many];
+        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+        for i in 0..many {
+            out[i] = w0 * a[i] + w1 * b[i] + w2 * c[i] + w3 * d[i];
+        }
+        return;
+    }
+    out.fill(0.0);
+    for (w, own) in weights.iter().zip(rows.chunks_exact(n)) {
+        out.iter_mut().zip(own).for_each(|(o, x)| *o += w * x);
+    }
+}
+
 /// The stream of random numbers of the aggregate path.
 const STREAM: u64 = 0x4b5d;
 
@@ -185,10 +202,7 @@ impl Crowd {
             for (e, (mass, moved)) in self.mass.iter().zip(&mut moved).enumerate() {
                 let at = (self.joint[*z][e] * moments.nodes.len() + b.first) * n;
                 let used = self.top + 1;
-                next[..used].fill(0.0);
-                for (w, own) in b.weight.iter().zip(fine[at..at + b.many * n].chunks_exact(n)) {
-                    next[..used].iter_mut().zip(own).for_each(|(o, x)| *o += w * x);
-                }
+                mixed(&b.weight, &fine[at..at + b.many * n], n, &mut next[..used]);
                 high = high.max(self.share_out(&mass[..used], &next[..used], moved));
             }
             // Own chains move.
@@ -198,11 +212,20 @@ impl Crowd {
                 &self.chances[*z][*to]
             );
             for (later, out) in late.iter_mut().enumerate() {
+                out[high + 1..].fill(0.0);
+                let out = &mut out[..=high];
+                if let [a, b] = moved.as_slice() {
+                    let (p, q) = (chances[0][later], chances[1][later]);
+                    for (i, o) in out.iter_mut().enumerate() {
+                        *o = p * a[i] + q * b[i];
+                    }
+                    continue;
+                }
                 out.fill(0.0);
                 for (own, moved) in moved.iter().enumerate() {
                     let p = chances[own][later];
                     if p > 0.0 {
-                        out[..=high].iter_mut().zip(moved).for_each(|(o, m)| *o += p * m);
+                        out.iter_mut().zip(moved).for_each(|(o, m)| *o += p * m);
                     }
                 }
             }

@@ -302,8 +302,17 @@ impl Crowd {
             let j = self.chain.joint[z][e];
             let (below, above) = (&self.next[j][cell], &self.next[j][cell + 1]);
             let mut moved = vec![0.0; NODES];
+            let mut low = 0;
             for (k, m) in own.iter().enumerate().filter(|(_, m)| **m > 1e-16) {
-                self.put(&mut moved, below[k] + share * (above[k] - below[k]), *m);
+                let x = below[k] + share * (above[k] - below[k]);
+                // Whoever has more goes further, as a rule.
+                while low < NODES - 2 && self.nodes[low + 1] <= x {
+                    low += 1;
+                }
+                while low > 0 && self.nodes[low] > x {
+                    low -= 1;
+                }
+                self.put_at(&mut moved, low, x, *m);
             }
             let row = &self.chain.chances[j];
             let all: f64 = self.chain.joint[to].iter().map(|k| row[*k]).sum();
@@ -344,6 +353,11 @@ impl Crowd {
     /// Puts mass at `x`: on the nodes around it, such that the mean stays.
     fn put(&self, mass: &mut [f64], x: f64, m: f64) {
         let low = self.nodes.partition_point(|n| *n <= x).clamp(1, NODES - 1) - 1;
+        self.put_at(mass, low, x, m);
+    }
+
+    /// As [`Crowd::put`], where node `low` is the last one that is not above `x`.
+    fn put_at(&self, mass: &mut [f64], low: usize, x: f64, m: f64) {
         let up = ((x - self.nodes[low]) / (self.nodes[low + 1] - self.nodes[low])).clamp(0.0, 1.0);
         mass[low] += m * (1.0 - up);
         mass[low + 1] += m * up;

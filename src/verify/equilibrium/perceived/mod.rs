@@ -74,9 +74,11 @@ pub(super) fn judge(
     let mut member = perceived::member(economy).map_err(|r| lost(r.why))?;
     member.set_laws(&laws.laws);
     member.set_determined(&found.solution.chain).map_err(|r| lost(r.why))?;
-    // Lives begin at the usual price.
+    // Lives begin at the price that is usual where they begin: in a slump nobody meets that of a boom.
     if let Some((mean, _)) = laws.moments.first() {
-        member.set_first_price(*mean);
+        let own = laws.prices.iter().map(|p| if p.1.is_finite() { p.1 } else { *mean });
+        let own: Vec<f64> = own.collect();
+        member.set_first_price(*mean, &own);
     }
     let alone = Solution {
         players: Vec::new(),

@@ -146,3 +146,34 @@ fn prices_that_clear_by_laws_that_do_not_hold_fail() {
     savers.solution.policy[0].iter_mut().for_each(|b| *b += 0.1);
     fails(savers, "E0844", "left over");
 }
+
+/// In slumps more lose their work, and the price is far from that of booms: lives begin at the price of the state in which they begin. At the usual price
+/// of all states the law, a line for each step, is asked where nobody ever is, and leads off the grid.
+#[test]
+fn lives_begin_at_the_price_of_the_state_in_which_they_begin() {
+    let text = include_str!("../../../../models/huggett_risk.econ");
+    let chain = "markov([low: 0.1, high: 1], [[0.5, 0.5], [0.075, 0.925]])";
+    let moves = "markov([low: 0.4, high: 1]) given Z, Z' {\n    slump, slump: [[0.5, 0.5], [0.1, 0.9]]\n    slump, boom: [[0.3, 0.7], [0.05, 0.95]]\n    \
+                 boom, slump: [[0.6, 0.4], [0.12, 0.88]]\n    boom, boom: [[0.4, 0.6], [0.06, 0.94]]\n  }";
+    assert!(text.contains(chain));
+    let text = text.replace(chain, moves).replace("[0.97, 1.04]", "[0.9, 1.1]");
+    let set = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let options = crate::Options {
+        set: vec![set("beta", "0.96"), set("sigma", "2")],
+        ..crate::Options::default()
+    };
+    let (model, said) = crate::compile(&text, &options);
+    let model = model.unwrap_or_else(|| panic!("{said:?}"));
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let mut found = PerceivedLaw
+        .solve(&economy, 1, &mut silent)
+        .unwrap_or_else(|d| panic!("{d:?}"));
+    let right = judged(&model, &economy, &found);
+    assert!(right.passed, "{:?}", right.reasons);
+    if let Some(p) = &mut found.perceived {
+        let usual = p.moments[0].0;
+        p.prices.iter_mut().for_each(|own| own.1 = usual);
+    }
+    let c = judged(&model, &economy, &found);
+    assert!(!c.passed && codes(&c).contains(&"E0943"), "{:?}", c.reasons);
+}

@@ -259,11 +259,25 @@ impl Checker<'_> {
             .collect()
     }
 
+    /// Names of prices that clear between the members of a continuum while aggregate shocks move everybody: members forecast these, too.
+    fn forecast_prices(&self) -> Vec<String> {
+        let moved = self.model.shocks.iter().any(|s| s.owner.is_none());
+        if !moved || !self.b.graph.axes.iter().any(|a| a.continuum) {
+            return Vec::new();
+        }
+        let clears = |p: &&super::model::Price| matches!(self.b.node(p.node).op, Op::Root { .. });
+        let own = self.model.prices.iter().filter(clears);
+        own.map(|p| p.name.clone()).collect()
+    }
+
     fn named_by(&self, family: &str) -> Vec<String> {
         match family {
             "grid" => {
                 let states = self.model.states.iter().map(|s| s.name.clone());
-                states.chain(self.forecast_means()).collect()
+                states
+                    .chain(self.forecast_means())
+                    .chain(self.forecast_prices())
+                    .collect()
             }
             "chain" => self.model.shocks.iter().map(|s| s.name.clone()).collect(),
             "quadrature" => self

@@ -190,10 +190,5 @@ fn lives_begin_at_the_price_of_the_state_in_which_they_begin() {
     }
     let c = judged(&model, &economy, &found);
     let gap = |c: &Certificate| c.world.iter().flat_map(|w| &w.errors).map(|e| e.relative).next();
-    assert!(
-        !c.passed && gap(&c) > gap(&right),
-        "{:?} {:?}",
-        c.reasons,
-        right.reasons
-    );
+    assert!(!c.passed && gap(&c) > Some(1e-2), "{:?} {:?}", c.reasons, right.reasons);
 }

@@ -210,7 +210,7 @@ agent planner {
 forward price v = expect(0.9 * planner.c / planner.c' * (v' + planner.c'))
 ";
     assert_eq!(codes(kapital), ["E0859"]);
-    let several = with("forward price v = expect(household.c')").replace("household {", "household {")
+    let several = with("forward price v = expect(household.c')")
         + "agent other {
   action x in [0, 1]
   reward -(x - household.eaten)^2

@@ -205,7 +205,11 @@ impl Decision {
             .as_ref()
             .map(|_| reached(&b.unroll.dag, &read.now, &read.next, &action_ids));
         let reached = reached.unwrap_or_default();
-        let answered = others.iter().any(|o| o.answer(&reached));
+        let answered = fault!(
+            "verdict.answer_unseen",
+            false,
+            others.iter().any(|o| o.answer(&reached))
+        );
         let order = Order::new(
             &read.now,
             [&action_ids, &given_ids],

@@ -791,3 +791,8 @@ pub(super) fn held_savers(_: &Model, s: &Solved) -> f64 {
     let told = s.population.as_ref().and_then(|p| p.spread.first());
     told.map_or(f64::INFINITY, |t| (t.bottom - 0.06895).abs())
 }
+
+/// What one does whose rival answers what he does, against a rule that ignores it: a linear-quadratic problem of one, by its Riccati equation.
+pub(super) fn answered() -> f64 {
+    crate::verify::equilibrium::reply_where_the_other_answers()
+}

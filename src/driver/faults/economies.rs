@@ -111,6 +111,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     alone("near moves", near_moves, 1e-6),
     alone("numbers first", numbers_first, 1e-6),
     alone("whole moves", whole_moves, 1e-6),
+    alone("answered", answered, 1e-3),
     alone("explorer", explorer, 1e-6),
     alone("seeds", seeds, 1e-6),
     alone("record", record, 1e-6),

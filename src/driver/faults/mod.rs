@@ -219,6 +219,7 @@ const FAULTS: &[Fault] = &[
     seen("verdict.step_missed", "tries", &["E0945", "E0946", "E0969"]),
     seen("verdict.carried_unseen", "carried", &["E0948"]),
     answered("verdict.rest_unseen", "slow"),
+    answered("verdict.answer_unseen", "answered"),
     seen("interpolation.grid_cut_short", "war", &["E0949"]),
     silenced(
         "verdict.streaks_unseen",

@@ -11,6 +11,34 @@ struct Basis {
     slope: [f64; 4],
 }
 
+impl Basis {
+    const NONE: Basis = Basis {
+        count: 0,
+        offset: [0; 4],
+        weight: [0.0; 4],
+        slope: [0.0; 4],
+    };
+
+    /// Value and slope along this axis, of coefficients at its offsets.
+    #[inline]
+    fn line(&self, at: impl Fn(usize) -> f64) -> (f64, f64) {
+        let [a, b, c, d] = self.offset;
+        let (w, s) = (&self.weight, &self.slope);
+        match self.count {
+            4 => {
+                let (a, b, c, d) = (at(a), at(b), at(c), at(d));
+                let value = w[0] * a + w[1] * b + w[2] * c + w[3] * d;
+                (value, s[0] * a + s[1] * b + s[2] * c + s[3] * d)
+            }
+            2 => {
+                let (a, b) = (at(a), at(b));
+                (w[0] * a + w[1] * b, s[0] * a + s[1] * b)
+            }
+            _ => (w[0] * at(a), s[0] * at(a)),
+        }
+    }
+}
+
 /// A product grid with its interpolation rules; the last axis is fastest.
 #[derive(Clone, Debug)]
 pub struct Tensor {
@@ -43,6 +71,8 @@ impl Surface {
     }
 }
 
+/// Axes of most grids: what more of them need is not filled for these.
+const FEW: usize = 3;
 /// Largest number of axes.
 pub const MAX_AXES: usize = 12;
 
@@ -182,20 +212,43 @@ impl Tensor {
         }
     }
 
-    fn contract(&self, coefficients: &[f64], bases: &[Basis], slope_of: usize, d: usize, offset: usize) -> f64 {
-        let basis = &bases[d];
-        let weights = if d == slope_of { &basis.slope } else { &basis.weight };
-        let mut sum = 0.0;
-        for i in 0..basis.count {
-            let at = offset + basis.offset[i];
-            let inner = if d + 1 == bases.len() {
-                coefficients[at]
-            } else {
-                self.contract(coefficients, bases, slope_of, d + 1, at)
-            };
-            sum += weights[i] * inner;
+    /// The value, and into `slopes` the slope along each axis in its own coordinate, one number per axis of `bases`, all in one pass.
+    fn contract(coefficients: &[f64], bases: &[Basis], offset: usize, slopes: &mut [f64]) -> f64 {
+        match bases {
+            [] => coefficients[offset],
+            [one] => {
+                let (value, slope) = one.line(|at| coefficients[offset + at]);
+                slopes[0] = slope;
+                value
+            }
+            [one, rest @ ..] => {
+                let (own, inner) = slopes.split_at_mut(1);
+                let (mut value, mut slope) = (0.0, 0.0);
+                let mut sums = [0.0; MAX_AXES];
+                for i in 0..one.count {
+                    let v = Tensor::contract(coefficients, rest, offset + one.offset[i], inner);
+                    value += one.weight[i] * v;
+                    slope += one.slope[i] * v;
+                    for (sum, s) in sums.iter_mut().zip(inner.iter()) {
+                        *sum += one.weight[i] * s;
+                    }
+                }
+                own[0] = slope;
+                inner.copy_from_slice(&sums[..inner.len()]);
+                value
+            }
         }
-        sum
+    }
+
+    /// The value alone.
+    fn contracted(coefficients: &[f64], bases: &[Basis], offset: usize) -> f64 {
+        match bases {
+            [] => coefficients[offset],
+            [one] => one.line(|at| coefficients[offset + at]).0,
+            [one, rest @ ..] => (0..one.count).fold(0.0, |sum, i| {
+                sum + one.weight[i] * Tensor::contracted(coefficients, rest, offset + one.offset[i])
+            }),
+        }
     }
 
     /// The value at a query whose places (one per axis) are known.
@@ -233,34 +286,31 @@ impl Tensor {
         if n == 0 {
             return c.first().copied().unwrap_or(f64::NAN);
         }
-        let mut bases = [Basis {
-            count: 0,
-            offset: [0; 4],
-            weight: [0.0; 4],
-            slope: [0.0; 4],
-        }; MAX_AXES];
-        let mut outside = false;
-        for (d, place) in places.iter().enumerate() {
-            if place.beyond.is_nan() {
-                if let Some(slopes) = slopes {
-                    slopes.fill(f64::NAN);
-                }
-                return f64::NAN;
+        if places.iter().any(|p| p.beyond.is_nan()) {
+            if let Some(slopes) = slopes {
+                slopes.fill(f64::NAN);
             }
-            bases[d] = self.basis(d, *place);
-            outside |= place.beyond != 0.0;
+            return f64::NAN;
         }
-        let bases = &bases[..n];
-        let mut value = self.contract(c, bases, usize::MAX, 0, 0);
+        // Most have few axes, and what is not used is not filled.
+        let (mut few, mut many);
+        let bases = if n <= FEW {
+            few = [Basis::NONE; FEW];
+            &mut few[..n]
+        } else {
+            many = [Basis::NONE; MAX_AXES];
+            &mut many[..n]
+        };
+        for (d, place) in places.iter().enumerate() {
+            bases[d] = self.basis(d, *place);
+        }
+        let outside = places.iter().any(|p| p.beyond != 0.0);
         if !outside && slopes.is_none() {
-            return value;
+            return Tensor::contracted(c, bases, 0);
         }
         let mut edge = [0.0; MAX_AXES];
+        let mut value = Tensor::contract(c, bases, 0, &mut edge[..n]);
         for (d, place) in places.iter().enumerate() {
-            if slopes.is_none() && place.beyond == 0.0 {
-                continue;
-            }
-            edge[d] = self.contract(c, bases, d, 0, 0);
             if place.beyond != 0.0 {
                 let tangent = edge[d] * place.beyond;
                 let taken = match self.outside {

@@ -122,15 +122,23 @@ impl<'a> Stage<'a> {
 
     /// Marginal values at the nodes, `[state]` and then state node x joint shock, as they are seen from today.
     pub(super) fn ahead(&self, functions: &[Vec<f64>]) -> Ahead {
-        let one = |values: &Vec<f64>| {
+        let one = |(s, values): (usize, &Vec<f64>)| {
             let mut c = Continuation::default();
-            self.bellman.continuation(&self.tensor, values, &mut c);
+            if self.matters(s) {
+                self.bellman.continuation(&self.tensor, values, &mut c);
+            }
             Function {
                 one_sign: values.iter().all(|v| *v > 0.0) || values.iter().all(|v| *v < 0.0),
                 of: c,
             }
         };
-        Ahead(functions.iter().map(one).collect())
+        Ahead(functions.iter().enumerate().map(one).collect())
+    }
+
+    /// Whether any choice moves a state: what none moves has a worth that no condition asks for, and that derivatives do not know, since others do what they do
+    /// there.
+    fn matters(&self, state: usize) -> bool {
+        self.bellman.problem.spec().reached.get(state) != Some(&false)
     }
 
     /// Marginal values of tomorrow's states at the next states of the batch in `work`.
@@ -146,6 +154,10 @@ impl<'a> Stage<'a> {
             let places = &mut places[..axes.len()];
             let outside = places.iter().any(|p| p.beyond != 0.0);
             for (s, function) in ahead.0.iter().enumerate() {
+                if !self.matters(s) {
+                    work.marginal[s][i] = 0.0;
+                    continue;
+                }
                 let of = &function.of.surfaces[surface];
                 let value = if outside && function.one_sign {
                     self.beyond(of, places)
@@ -232,8 +244,7 @@ impl<'a> Stage<'a> {
                 };
                 let w = weight * p;
                 for (k, variable) in variables.clone().enumerate() {
-                    // What no choice moves has a worth that no condition asks for, and that derivatives do not know: others do what they do there.
-                    if self.bellman.problem.spec().reached.get(variable) == Some(&false) {
+                    if !self.matters(variable) {
                         continue;
                     }
                     let mut d_next: Vec<&mut [f64]> = work.d_next.iter_mut().map(|v| &mut v[..n]).collect();

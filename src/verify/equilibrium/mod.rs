@@ -18,6 +18,8 @@ pub mod record;
 mod recursive;
 #[cfg(test)]
 mod recursive_tests;
+#[cfg(test)]
+pub(crate) use recursive_tests::reply_where_the_other_answers;
 mod spread;
 mod stationary;
 mod taker;

@@ -1,11 +1,13 @@
 //! The judge on equilibria known by hand, and on the same ruined one way at a time.
 
+use super::player::Seated;
 use super::*;
 use crate::num::grid;
 use crate::solve::bellman::Interpolation;
 use crate::solve::problem::{ActionAxis, ActionKind, JointChain};
 use crate::solve::progress::silent;
 use crate::solve::solution::{Player, Record, Solution, SolvedState};
+use crate::verify::world::JudgeOptions;
 
 /// Levhari and Mirman (1980) with two who fish: `c / x = (1 - a b) / (2 - a b)`.
 const FISH: &str = "model fish_war\nparam alpha = 0.3\nparam beta = 0.95\nagent fisher[2] {\n  action s in [0.01, 0.49]\n  let c = s * x\n\
@@ -502,4 +504,89 @@ fn a_gain_is_a_share_of_what_is_at_stake() {
         let share = c.equilibrium.unwrap_or_default().players[0].one_shot;
         assert!((share * 8.91 / 0.09 - 1.0).abs() < 0.05, "{unit}: {share}");
     }
+}
+
+/// One who moves the price and one who takes it, both with costs of adjustment.
+const LEADER: &str = "agent a {\n  state K in [1, 5], start 1.5\n  action u in [-2, 2]\n  K' = K + u\n  observe K, b.F\n  \
+reward p * K - K - 0.25 * K^2 - 6 * u^2\n  discount 0.95\n}\nagent b {\n  state F in [0.5, 4.5], start 1.5\n  action v in [-2, 2]\n  \
+F' = F + v\n  observe a.K, F\n  reward p * F - 2 * F - 0.25 * F^2 - 6 * v^2\n  discount 0.95\n}\n\
+market goods { price p = 10 - a.K - b.F }\nsolve { concept = nash; concept.b = competitive }\n";
+
+/// Where a price taker's reply is solved close to where lives go, his equilibrium policy passes, and one that is off by a hundredth does not.
+#[test]
+fn replies_solved_close_by_tell_a_price_takers_policy_from_one_that_is_off() {
+    let model = compiled(LEADER);
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let solved = found(LEADER).unwrap_or_else(|d| panic!("{d:?}"));
+    let options = JudgeOptions::default();
+    let prices = &economy
+        .seats
+        .iter()
+        .find(|s| !s.takes.is_empty())
+        .expect("one who takes the price")
+        .takes;
+    let judged = |change: &dyn Fn(f64) -> f64| {
+        let mut solution = solved.solution.clone();
+        solution.policy[1].iter_mut().for_each(|v| *v = change(*v));
+        let player = solution.players[1].clone();
+        let seated = Seated::new(&model, &solution, &player, &[], &options).unwrap_or_else(|d| panic!("{d:?}"));
+        let lives = seated.play(None).unwrap_or_else(|d| panic!("{d:?}"));
+        let tries = [best_reply::By::Close(&lives.ranges, 2.0)];
+        let judged = taker::by_replies(&model, (&seated, &lives), (prices, &tries), &mut silent);
+        judged.unwrap_or_else(|d| panic!("{d:?}"))
+    };
+    let codes = |judged: &super::player::Judged| -> Vec<String> {
+        let found = judged.world.reasons.iter().map(|d| d.code.to_string());
+        found.filter(|c| c == "E0976" || c == "E0977").collect()
+    };
+    let right = judged(&|v| v);
+    assert!(right.world.reasons.is_empty(), "{:?}", right.world.reasons);
+    assert!(right.standing.best_reply.abs() < 5e-4, "{:?}", right.standing);
+    // By a hundredth of himself, and by a hundredth in units of the state.
+    assert!(codes(&judged(&|v| 1.01 * v)).contains(&"E0976".into()));
+    let off = judged(&|v| v + 0.01);
+    let found = codes(&off);
+    assert!(
+        found.contains(&"E0976".into()) && found.contains(&"E0977".into()),
+        "{:?}",
+        off.world.reasons
+    );
+}
+
+/// What each does who takes what the other does for given, whatever it does itself: the equilibrium in open loop as a rule of both outputs, from
+/// `24 u = 0.96 m'`, `m = 10 - 4 q - 2 r + 0.96 m'` (iterated to 1e-13).
+const UNANSWERED: [f64; 3] = [0.625, -0.303_931_738_320_389_6, -0.071_068_261_679_610_39];
+
+/// A rule that is best only where the other does not answer is refused as an equilibrium of those who do, by one deviation and by a whole reply.
+#[test]
+fn a_rule_that_ignores_that_the_other_answers_is_caught() {
+    let c = judged(LQ, duopoly(UNANSWERED));
+    let found = codes(&c);
+    assert!(found.contains(&"E0976") && found.contains(&"E0977"), "{:?}", c.reasons);
+    assert!(reply_where_the_other_answers() < 1e-3);
+}
+
+/// Largest distance of the reply to that rule, by first-order conditions where they tell it and by values where not, from the exact one
+/// (`u = 0.6790421 - 0.2969056 q - 0.0736650 r`, Riccati), where outputs are between one and two. What ignores the answer is the rule itself.
+pub(crate) fn reply_where_the_other_answers() -> f64 {
+    use crate::solve::decision::others::Others;
+    use best_reply::By;
+    let model = compiled(LQ);
+    let solution = duopoly(UNANSWERED);
+    let others = Others::of(&model, &solution, &solution.players[0]).unwrap_or_else(|d| panic!("{d:?}"));
+    let left = std::cell::Cell::new(f64::INFINITY);
+    let reply = [By::Conditions, By::Values(1)].into_iter().find_map(|by| {
+        let found = best_reply::solved(&model, &others, &solution, (&|_| None, by, &left), &mut silent);
+        found.unwrap_or_else(|d| panic!("{d:?}"))
+    });
+    let reply = reply.expect("a reply").0;
+    let between = |x: &f64| (1.0..=2.0).contains(x);
+    let mut most: f64 = 0.0;
+    for (i, q) in reply.states[0].nodes.iter().enumerate().filter(|(_, q)| between(q)) {
+        for (j, r) in reply.states[1].nodes.iter().enumerate().filter(|(_, r)| between(r)) {
+            let exact = 0.679_042_142_5 - 0.296_905_571_7 * q - 0.073_664_962_3 * r;
+            most = most.max((reply.policy[0][i * reply.states[1].nodes.len() + j] - exact).abs());
+        }
+    }
+    most
 }

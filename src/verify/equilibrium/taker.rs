@@ -23,8 +23,29 @@ use crate::verify::world::{WorldCertificate, promise};
 /// another way than through those prices.
 pub(super) fn prove(
     model: &Model,
-    (seated, lives): (&Seated, &Played),
+    own: (&Seated, &Played),
     prices: &[usize],
+    progress: &mut dyn Watch,
+) -> Result<Judged, Diagnostic> {
+    // From the first try to the last: where first-order conditions decide their solution is soon exact.
+    let ranges = &own.1.ranges;
+    let tries = [
+        By::Conditions,
+        By::Close(ranges, 1.0),
+        By::Close(ranges, 2.0),
+        By::Close(ranges, 4.0),
+        By::Values(1),
+        By::Values(2),
+        By::Values(4),
+    ];
+    by_replies(model, own, (prices, &tries), progress)
+}
+
+/// The same by replies that are solved in these ways, one after the other, until what one of them says holds.
+pub(super) fn by_replies(
+    model: &Model,
+    (seated, lives): (&Seated, &Played),
+    (prices, tries): (&[usize], &[By]),
     progress: &mut dyn Watch,
 ) -> Result<Judged, Diagnostic> {
     let mut out = WorldCertificate::default();
@@ -44,23 +65,13 @@ pub(super) fn prove(
     let mut last: Option<(WorldCertificate, Judged)> = None;
     let mut unsettled: Option<Diagnostic> = None;
     let left = best_reply::allowance(model);
-    // From the first try to the last: where first-order conditions decide their solution is soon exact.
-    let tries = [
-        By::Conditions,
-        By::Close(&lives.ranges, 1.0),
-        By::Close(&lives.ranges, 2.0),
-        By::Close(&lives.ranges, 4.0),
-        By::Values(1),
-        By::Values(2),
-        By::Values(4),
-    ];
     for by in tries {
         if left.get() <= 0.0 {
             break;
         }
         let mut rows = WorldCertificate::default();
         let close = matches!(by, By::Close(..));
-        let by = (&stand_for as &dyn Fn(&str) -> Option<String>, by, &left);
+        let by = (&stand_for as &dyn Fn(&str) -> Option<String>, *by, &left);
         let solved = match best_reply::solved(&economy.model, &others, &seated.solution, by, progress) {
             Err(d) if d.code == "E0901" => {
                 unsettled = Some(d);

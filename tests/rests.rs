@@ -243,3 +243,67 @@ fn a_place_where_what_is_done_pays_least_is_no_rest() {
     let code = found.err().map(|d| d.code.to_string());
     assert_eq!(code.as_deref(), Some("E0910"));
 }
+
+/// A price that moves slowly, with draws that multiply what is made: at rest they stand at their means for who solves as for the economy (`p` and `q` by
+/// Riccati equations of an independent program).
+#[test]
+fn draws_stand_at_their_means_where_a_game_rests() {
+    let model = compiled(
+        "shock z ~ ar1(rho: 0.8, sigma: 0.3)\nnoise e ~ normal(0.2, 0.5)\nmarket goods {\n  state p in [-5, 20], start 4\n  \
+         p' = 0.7 * p + 0.3 * (8 + 2 * e + 3 * exp(z) - (1 + e) * sum(firm.q))\n}\nagent firm[2] {\n  action q in [-5, 20]\n  observe goods.p, z\n  \
+         reward goods.p * q - q - q^2 / 2\n  discount 0.95\n}\nsolve { concept = nash }\n",
+    );
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let (rest, _) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    near(rest.numbers[0].value, 5.00469, 1e-4);
+    near(rest.numbers[1].value, 2.66471, 1e-4);
+}
+
+/// Investments whose policies would be searched far outside a small box: what is done close by is what was done a little farther away.
+#[test]
+fn on_small_boxes_searches_begin_with_what_is_usual() {
+    let one = |name: &str, start: f64, cost: &str, discount: f64| {
+        format!(
+            "agent {name} {{\n  state K in [0.3, 30], start {start}\n  action u in [-2, 2]\n  K' = K^0.9 * exp(u)\n  observe a.K, b.K\n  \
+             reward p * log(K) - {cost}\n  discount {discount}\n}}\n"
+        )
+    };
+    let model = compiled(&format!(
+        "market goods {{ price p = 10 - 2 * (log(a.K) + log(b.K)) }}\n{}{}solve {{ concept = nash }}\n",
+        one("a", 3.0, "6 * u^2 - u", 0.95),
+        one("b", 4.0, "3 * u^2 - 2 * u", 0.9)
+    ));
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let (rest, _) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    near(rest.numbers[0].value, 6.07743, 1e-4);
+    near(rest.numbers[1].value, 4.67886, 1e-4);
+}
+
+/// A posted price is taken as given where what moves it is an `aggregate`: each makes `q = p - 1`, so that `p = 4`. Without one the message says what to write.
+#[test]
+fn a_posted_price_is_taken_as_given_where_an_aggregate_moves_it() {
+    let text = |kind: &str, named: &str, moved: &str| {
+        format!(
+            "market goods {{\n  {kind} p in [-5, 20], start 4\n  {named}\n  p' = 0.9 * p + 0.1 * (10 - {moved})\n}}\nagent firm[2] {{\n  action q in [-5, 20]\n  \
+             observe goods.p\n  reward goods.p * q - q - q^2 / 2\n  discount 0.95\n}}\nsolve {{ concept = competitive }}\n"
+        )
+    };
+    for kind in ["state", "price"] {
+        let model = compiled(&text(kind, "aggregate supply = sum(firm.q)", "supply"));
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let (rest, _) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        near(rest.numbers[0].value, 4.0, 1e-6);
+        near(rest.numbers[1].value, 3.0, 1e-6);
+        let solved = driver::solve(&model, &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
+    }
+    let model = compiled(&text("price", "", "sum(firm.q)"));
+    let refused = driver::solve(&model, &Request::default(), &mut silent)
+        .err()
+        .unwrap_or_default();
+    let hints: Vec<String> = refused.iter().filter_map(|d| d.hint.clone()).collect();
+    assert!(
+        hints.iter().any(|h| h.contains("aggregate supply = sum(firm.q)")),
+        "{refused:?}"
+    );
+}

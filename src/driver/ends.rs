@@ -8,7 +8,7 @@ use crate::solve::methods;
 use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
 use crate::solve::progress::Watch;
 use crate::solve::solution::Solution;
-use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
+use crate::solve::steady_state::{NEWTON, SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
 use crate::verify::grid::{Certificate, Share};
 
@@ -48,7 +48,7 @@ pub(super) fn stationary(model: &Model) -> Option<(Vec<String>, SteadyState)> {
         },
         ..SteadyStateOptions::default()
     };
-    let found = steady_state(&problem, &quick).ok().filter(|s| s.method == "newton")?;
+    let found = steady_state(&problem, &quick).ok().filter(|s| s.method == NEWTON)?;
     let names = problem
         .spec()
         .states

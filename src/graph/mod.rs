@@ -274,6 +274,19 @@ pub struct Node {
     pub span: Span,
 }
 
+impl Node {
+    /// A number.
+    pub fn number(x: f64, span: Span) -> Node {
+        Node {
+            op: Op::Const(x),
+            shape: Vec::new(),
+            domain: Interval::point(x),
+            phase: Phase::Constant,
+            span,
+        }
+    }
+}
+
 /// A whole graph.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Graph {

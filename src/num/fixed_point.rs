@@ -233,6 +233,9 @@ pub fn left_open(f: &mut dyn FnMut(&[f64]) -> Option<Vec<f64>>, root: &[f64], of
             row /= size;
         }
     }
+    if matrix.is_empty() {
+        return Vec::new();
+    }
     let svd = matrix.svd(false, true);
     let Some(directions) = svd.v_t else { return Vec::new() };
     let largest = svd.singular_values.iter().copied().fold(0.0, f64::max);

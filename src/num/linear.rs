@@ -1,7 +1,16 @@
-//! Linear systems without a matrix: restarted GMRES.
+//! Linear systems: least squares, and restarted GMRES without a matrix.
 //!
 //! Saad and Schultz (1986), with modified Gram-Schmidt and Givens rotations. The policy-evaluation systems
 //! `(I - T) v = r` of the solvers are applied, never formed.
+
+use nalgebra::{DMatrix, DVector};
+
+/// The shortest `x` that comes closest to `matrix x = right`, with singular values up to `small` taken for none. `None` where something is no number, or
+/// nothing is there.
+pub fn closest(matrix: DMatrix<f64>, right: &DVector<f64>, small: f64) -> Option<DVector<f64>> {
+    let fine = !matrix.is_empty() && matrix.iter().chain(right.iter()).all(|v| v.is_finite());
+    fine.then(|| matrix.svd(true, true).solve(right, small).ok()).flatten()
+}
 
 /// What came of a solve.
 #[derive(Clone, Copy, Debug, PartialEq)]

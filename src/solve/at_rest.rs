@@ -14,11 +14,12 @@ use super::equilibrium::joint::{self, Joint};
 use super::equilibrium::linear_quadratic::LinearQuadratic;
 use super::problem::DecisionProblem;
 use super::progress::Watch;
-use super::steady_state::{self, steady_state};
+use super::steady_state::{self, NEWTON, steady_state};
 use crate::check::conduct::Concept;
 use crate::diag::{Diagnostic, plain};
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, left_open, newton};
+use crate::num::linear::closest;
 use crate::num::optimise::spread;
 use nalgebra::{DMatrix, DVector};
 
@@ -173,7 +174,7 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
         })
         .collect();
     let mut elsewhere = Vec::new();
-    let follows = found.method == "newton" && found.open.is_empty() && spec.states.len() <= FOLLOWED;
+    let follows = found.method == NEWTON && found.open.is_empty() && spec.states.len() <= FOLLOWED;
     let played = first.filter(|_| follows).and_then(|from| {
         let options = steady_state::SteadyStateOptions {
             from,
@@ -344,7 +345,7 @@ pub fn unproven(economy: &Economy) -> Vec<AtRest> {
         });
         let residual = r.conditions(point)?.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         Some(AtRest {
-            method: "newton".into(),
+            method: NEWTON.into(),
             numbers: numbers.collect::<Option<_>>()?,
             prices: r.prices(&point[..r.slots.len()]),
             residual,
@@ -439,7 +440,7 @@ fn by_conditions(r: &Resting) -> Result<(AtRest, Vec<Vec<f64>>), Diagnostic> {
     }
     Ok((
         AtRest {
-            method: "newton".into(),
+            method: NEWTON.into(),
             numbers: numbers.collect(),
             prices: r.prices(&point[..r.slots.len()]),
             residual,
@@ -581,8 +582,7 @@ fn shadows(r: &Resting, x: &[f64]) -> Vec<f64> {
     let (rows, right) = r.in_shadows(x);
     let matrix = DMatrix::from_fn(rows.len(), count, |i, j| rows[i][j]);
     let right = DVector::from_vec(right);
-    let fine = matrix.iter().chain(right.iter()).all(|v| v.is_finite());
-    let solved = fine.then(|| matrix.svd(true, true).solve(&right, 1e-10).ok()).flatten();
+    let solved = closest(matrix, &right, 1e-10);
     solved.map_or_else(|| vec![0.0; count], |m| m.iter().copied().collect())
 }
 

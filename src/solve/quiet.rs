@@ -31,7 +31,7 @@ pub fn quiet(model: &Model) -> Result<Model, String> {
             hold(&mut out, NodeId(node as u32), if chain { middle } else { mean });
         }
     }
-    for noise in &model.noises {
+    for (k, noise) in model.noises.iter().enumerate() {
         let point = |node: NodeId| {
             let d = model.graph.nodes[node.0 as usize].domain;
             (d.lo == d.hi).then_some(d.lo)
@@ -48,7 +48,11 @@ pub fn quiet(model: &Model) -> Result<Model, String> {
             args,
             table,
         };
+        // It goes on being drawn and integrated, and nobody reads what is drawn.
+        let drawn = model.graph.nodes[noise.node.0 as usize].clone();
         hold(&mut out, noise.node, law.mean());
+        out.graph.nodes.push(drawn);
+        out.noises[k].node = NodeId(out.graph.nodes.len() as u32 - 1);
     }
     Ok(out)
 }

@@ -18,9 +18,13 @@ use super::solution::Reader;
 use super::value_iteration::{ValueIterationOptions, solve};
 use crate::diag::Diagnostic;
 use crate::num::fixed_point::{NewtonOptions, left_open, newton};
+use crate::num::linear::closest;
 use crate::num::optimise::spread;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
+
+/// What roots of conditions are found by, as [`SteadyState::method`] says it.
+pub const NEWTON: &str = "newton";
 
 /// A steady state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,8 +132,7 @@ fn first_prices(bellman: &Bellman, x: &[f64], a: &[f64]) -> Vec<f64> {
     };
     let matrix = DMatrix::from_fn(a.len(), n, |k, s| p.discount * p.d_next[n + k][s]);
     let rhs = DVector::from_iterator(a.len(), (0..a.len()).map(|k| -p.d_reward[n + k]));
-    let fine = matrix.iter().chain(rhs.iter()).all(|v| v.is_finite());
-    let solved = fine.then(|| matrix.svd(true, true).solve(&rhs, 1e-10).ok()).flatten();
+    let solved = closest(matrix, &rhs, 1e-10);
     solved.map_or_else(|| vec![0.0; n], |m| m.iter().copied().collect())
 }
 
@@ -280,7 +283,7 @@ fn from_point(bellman: &Bellman, options: &SteadyStateOptions, mut point: Vec<f6
             actions: a.to_vec(),
             reward: p.reward,
             residual: report.residual,
-            method: "newton".into(),
+            method: NEWTON.into(),
         };
         (found, price.to_vec())
     })
@@ -435,7 +438,7 @@ mod tests {
     #[test]
     fn growth_models_rest_where_theory_says() {
         let found = steady_state(&gm_deterministic(100), &SteadyStateOptions::default()).unwrap();
-        assert_eq!(found.method, "newton");
+        assert_eq!(found.method, NEWTON);
         assert!(
             (found.states[0] - 12.607365).abs() < 1e-6 && (found.actions[0] - 0.218514).abs() < 1e-6,
             "{found:?}"

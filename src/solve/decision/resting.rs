@@ -667,7 +667,7 @@ impl Source<'_> {
                 "what they do moves `{}` directly, which is not their own",
                 all.slots[k].name
             ))
-            .hint("let it depend on a price or an `aggregate`, which is taken as given; or --concept open_loop")),
+            .hint("name what moves it as an `aggregate` of its market, which is taken as given, and let it move by that: `aggregate supply = sum(firm.q)`, and `supply` in place of the sum; or --concept open_loop")),
         }
     }
 

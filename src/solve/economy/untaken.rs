@@ -44,6 +44,6 @@ pub fn warning(economy: &Economy) -> Option<Diagnostic> {
         });
     Some(
         d.note("a price taker takes each `price` and `aggregate` as given that choices of others or his own move; what markets give (`give`), sums, states and what others choose are seen through")
-            .hint("--concept nash says what is solved; what is to be taken as given is a `price` or an `aggregate` of a market"),
+            .hint("--concept nash says what is solved; what is to be taken as given is a `price` or an `aggregate` of a market: where a state moves with what they do, as a posted price does, `aggregate supply = sum(firm.q)` and `supply` in place of the sum in its law"),
     )
 }

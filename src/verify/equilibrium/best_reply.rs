@@ -9,7 +9,7 @@ use super::player::Seated;
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
 use crate::diag::Diagnostic;
-use crate::graph::{Binary, Interval, Node, NodeId, Op, Phase};
+use crate::graph::{Binary, Node, NodeId, Op};
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision};
@@ -158,20 +158,7 @@ fn stays(model: &mut Model, state: usize, (lo, hi): (f64, f64)) -> NodeId {
         model.graph.nodes.push(node);
         NodeId(model.graph.nodes.len() as u32 - 1)
     };
-    let number = |x: f64| Node {
-        op: Op::Const(x),
-        shape: Vec::new(),
-        phase: Phase::Constant,
-        domain: Interval {
-            lo: x,
-            hi: x,
-            lo_open: false,
-            hi_open: false,
-            integer: false,
-        },
-        span: like.span,
-    };
-    let (low, high) = (push(number(lo)), push(number(hi)));
+    let (low, high) = (push(Node::number(lo, like.span)), push(Node::number(hi, like.span)));
     let above = push(Node {
         op: Op::Binary(Binary::Max, next, low),
         ..like.clone()

@@ -11,6 +11,8 @@ use crate::verify::binding::bounds;
 use crate::verify::lifetimes::{Rest, lifetimes, lifetimes_expected, lifetimes_of};
 use crate::verify::simulate::{ChainPaths, ConstantPolicy, Constants, PathPolicy};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// The comparison with the best constant policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -405,6 +407,24 @@ fn along(own: f64, value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f64) {
 /// which is halved where none is better.
 fn around(own: &[f64], value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f64) {
     let n = own.len();
+    // Neighbours of neighbours are often neighbours: nothing is played twice.
+    let known: RefCell<BTreeMap<Vec<u64>, f64>> = RefCell::default();
+    let key = |x: &Vec<f64>| -> Vec<u64> { x.iter().map(|x| x.to_bits()).collect() };
+    let value = |points: &[Vec<f64>]| -> Vec<f64> {
+        let mut known = known.borrow_mut();
+        let mut new: Vec<Vec<f64>> = Vec::new();
+        for x in points {
+            if !known.contains_key(&key(x)) {
+                known.insert(key(x), f64::NAN);
+                new.push(x.clone());
+            }
+        }
+        if !new.is_empty() {
+            let values = value(&new);
+            known.extend(new.iter().map(key).zip(values));
+        }
+        points.iter().map(|x| known[&key(x)]).collect()
+    };
     let mut points = vec![own.to_vec()];
     points.extend((0..SPREAD).map(|i| {
         let mut unit = vec![0.0; n];

@@ -1,6 +1,7 @@
 //! What one does as a function of what one knows: a polynomial for those who take part, one choice for those who stand aside.
 
 use super::coordinate::Coordinate;
+use crate::num::linear::closest;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
@@ -144,8 +145,8 @@ pub(super) fn least_squares(rows: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
     let n = rows.first().map_or(0, Vec::len);
     let a = DMatrix::from_fn(rows.len(), n, |i, j| rows[i][j]);
     let b = DVector::from_fn(rows.len(), |i, _| y[i]);
-    let solved = a.svd(true, true).solve(&b, 1e-12);
-    solved.map_or_else(|_| vec![0.0; n], |x| x.as_slice().to_vec())
+    let solved = closest(a, &b, 1e-12);
+    solved.map_or_else(|| vec![0.0; n], |x| x.as_slice().to_vec())
 }
 
 #[cfg(test)]

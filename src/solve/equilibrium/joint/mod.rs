@@ -126,7 +126,7 @@ impl Game {
                 format!("what they do moves `{name}` directly, which is not their own"),
             )
             .note("under this concept everybody takes what is not his own as given")
-            .hint("let it depend on a price or an `aggregate`, which is taken as given; or --concept nash"));
+            .hint("name what moves it as an `aggregate` of its market, which is taken as given, and let it move by that: `aggregate supply = sum(firm.q)`, and `supply` in place of the sum; or --concept nash"));
         }
         if let Some((names, span)) = &players.moved {
             return Err(Diagnostic::error(

@@ -259,26 +259,6 @@ fn draws_stand_at_their_means_where_a_game_rests() {
     near(rest.numbers[1].value, 2.66471, 1e-4);
 }
 
-/// Investments whose policies would be searched far outside a small box: what is done close by is what was done a little farther away.
-#[test]
-fn on_small_boxes_searches_begin_with_what_is_usual() {
-    let one = |name: &str, start: f64, cost: &str, discount: f64| {
-        format!(
-            "agent {name} {{\n  state K in [0.3, 30], start {start}\n  action u in [-2, 2]\n  K' = K^0.9 * exp(u)\n  observe a.K, b.K\n  \
-             reward p * log(K) - {cost}\n  discount {discount}\n}}\n"
-        )
-    };
-    let model = compiled(&format!(
-        "market goods {{ price p = 10 - 2 * (log(a.K) + log(b.K)) }}\n{}{}solve {{ concept = nash }}\n",
-        one("a", 3.0, "6 * u^2 - u", 0.95),
-        one("b", 4.0, "3 * u^2 - 2 * u", 0.9)
-    ));
-    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
-    let (rest, _) = driver::rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
-    near(rest.numbers[0].value, 6.07743, 1e-4);
-    near(rest.numbers[1].value, 4.67886, 1e-4);
-}
-
 /// A posted price is taken as given where what moves it is an `aggregate`: each makes `q = p - 1`, so that `p = 4`. Without one the message says what to write.
 #[test]
 fn a_posted_price_is_taken_as_given_where_an_aggregate_moves_it() {

@@ -6,12 +6,12 @@
 //! that of `econc solve` is: lives that begin beside the rest are played in the economy, and nobody may gain there.
 
 use crate::check::Model;
-use crate::check::model::{Setting, Settings, Space};
+use crate::check::model::{Setting, Settings};
 use crate::diag::{Diagnostic, Severity, plain};
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
 use crate::env::worlds::Worlds;
-use crate::graph::{Binary, Interval, Node, NodeId, Op, Phase};
+use crate::graph::{Interval, Node, NodeId, Op, Phase};
 use crate::limits;
 use crate::solve::adrift;
 use crate::solve::at_rest::{self, AtRest, Number};
@@ -20,7 +20,6 @@ use crate::solve::equilibrium::{self, Found};
 use crate::solve::methods;
 use crate::solve::progress::Watch;
 use crate::solve::quiet::quiet;
-use crate::solve::solution::Solution;
 use crate::solve::steady_state::NEWTON;
 use crate::verify;
 use crate::verify::world::ProofRow;
@@ -180,9 +179,7 @@ fn judged(economy: &Economy, mut rest: AtRest, progress: &mut dyn Watch) -> Resu
     let mut boxes: Vec<(Model, Found)> = Vec::new();
     for share in BOXES {
         let near = beside(&calm, &rest, share);
-        // Searches that begin with what would lead far out of a small box find nothing there; it is judged with all that may be done.
-        let narrowed = boxes.last().map(|(_, found)| usual(&near, &found.solution));
-        let small = Economy::of(narrowed.as_ref().unwrap_or(&near))?;
+        let small = Economy::of(&near)?;
         let by = Some(rest.method.as_str()).filter(|m| *m != NEWTON);
         let method = methods::for_several(&small, by)?;
         let Some(method) = method else { break };
@@ -366,43 +363,6 @@ fn unsolved(errors: Vec<Diagnostic>, share: f64) -> Diagnostic {
         }
         None => refused(),
     }
-}
-
-/// The model in which everybody does about what a solution does: numbers are chosen between the least and the largest of it, and as much again on either
-/// side.
-fn usual(model: &Model, solution: &Solution) -> Model {
-    let mut out = model.clone();
-    for action in &mut out.actions {
-        let Space::Interval { lo, hi, .. } = &mut action.space else {
-            continue;
-        };
-        let own = |name: &str| name == action.name || name.starts_with(&format!("{}[", action.name));
-        let mine = solution
-            .actions
-            .iter()
-            .zip(&solution.policy)
-            .filter(|(a, _)| own(&a.name));
-        let (low, high) = mine
-            .flat_map(|(_, policy)| policy)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
-                (low.min(*x), high.max(*x))
-            });
-        let room = (high - low).max(AGREE * (1.0 + high.abs()));
-        if !room.is_finite() {
-            continue;
-        }
-        for (end, x, by) in [(lo, low - room, Binary::Max), (hi, high + room, Binary::Min)] {
-            let like = out.graph.nodes[end.0 as usize].clone();
-            out.graph.nodes.push(Node::number(x, like.span));
-            let number = NodeId(out.graph.nodes.len() as u32 - 1);
-            out.graph.nodes.push(Node {
-                op: Op::Binary(by, *end, number),
-                ..like
-            });
-            *end = NodeId(out.graph.nodes.len() as u32 - 1);
-        }
-    }
-    out
 }
 
 /// The model on a box of so large a share around a rest, with lives that begin beside it.

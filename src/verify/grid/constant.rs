@@ -414,8 +414,8 @@ fn around(own: &[f64], value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f6
         let mut known = known.borrow_mut();
         let mut new: Vec<Vec<f64>> = Vec::new();
         for x in points {
-            if !known.contains_key(&key(x)) {
-                known.insert(key(x), f64::NAN);
+            if let std::collections::btree_map::Entry::Vacant(e) = known.entry(key(x)) {
+                e.insert(f64::NAN);
                 new.push(x.clone());
             }
         }

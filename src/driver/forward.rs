@@ -68,11 +68,13 @@ pub(super) fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) 
         limits::doing(String::new());
         let closed = forward::closed(model, &found).map_err(single)?;
         let mut solved = one::solve(&closed, by_name.as_deref(), options, progress)?;
-        solved.ahead = fault!("market.forward_shifted", shifted(&found), found);
+        solved.ahead = found;
         // The solution that is handed over may know its policy better than the rounds did.
         let again = search.under(&solved.ahead, &solved.solution).map_err(single)?;
         let (gap, _) = search.apart(&solved.ahead, &again);
         if gap <= 1e3 * STILL {
+            let settled = std::mem::take(&mut solved.ahead);
+            solved.ahead = fault!("market.forward_shifted", shifted(&settled), settled);
             let closed = forward::closed(model, &solved.ahead).map_err(single)?;
             crate::verify::forward::judge(&closed, &solved.solution, &mut solved.certificate).map_err(single)?;
             let modulus = search.feeds(&solved.ahead, &solved.solution).map_err(single)?;

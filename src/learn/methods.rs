@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(of(20_000, 64, 512, 1), Some((313, 64)));
         // 2000 members: 16 periods of one world are more than 20 000 steps.
         assert_eq!(of(20_000, 64, 512, 2000), Some((10, 1)));
-        assert_eq!(of(1_000_000, 64, 512, 2000), Some((32, 16)));
+        assert_eq!(of(1_000_000, 64, 512, 2000), Some((21, 24)));
         assert_eq!(of(1, 64, 512, 2000), Some((1, 1)));
     }
 

@@ -18,6 +18,8 @@ from pettingzoo.test import api_test, parallel_api_test  # noqa: E402
 
 # Why a model has no environment of its kind.
 NO_GAME = {"hopenhayn": "E0835", "huggett": "E0810", "huggett_risk": "E0810"}
+# Their prices look ahead: a solution knows them.
+NO_GAME |= dict.fromkeys(["discretion", "lucas_tree", "sovereign_default"], "E0868")
 STAGES = {"stackelberg"}
 # So many members, so that the check of all of them does not take minutes.
 FEW = {"aiyagari": 4, "krusell_smith": 4, "life_cycle": 4, "matching": 4, "menu_costs": 4}

@@ -4,6 +4,7 @@
 //! forward price v = expect(beta * (c / c') * (v' + y'))        # ok: one number, a function of what the period begins with
 //! forward price q(b') = expect(..) given standing' = good      # ok: a schedule over tomorrow's debt; read as q(b_next)
 //! let m = expect(c')                                           # E0858: tomorrow's choices are known to a solution only
+//! forward price w = expect(beta * (w + d'))                    # E0842: today's own price, where tomorrow's is meant
 //! ```
 //!
 //! Such a price is a function that nothing but a solution knows, so each place where it is read is an input of the graph, and so is
@@ -15,6 +16,15 @@ use super::{Checker, Decl, EntityId, Primes, Scope, Ty, Value, errors};
 use crate::diag::Span;
 use crate::graph::{InputId, InputKind, Interval, NodeId, Op, Phase};
 use crate::syntax::ast::{self, Arg};
+use std::collections::BTreeSet;
+
+/// Forward prices that nodes rest on, by their numbers, and expectations that they read.
+#[derive(Default)]
+struct Leads {
+    today: BTreeSet<usize>,
+    tomorrow: BTreeSet<usize>,
+    expects: BTreeSet<usize>,
+}
 
 impl Checker<'_> {
     /// Gives every forward price its number, before anything reads one.
@@ -303,14 +313,91 @@ impl Checker<'_> {
 
     /// The expressions of all forward prices, once everything else has a meaning.
     pub(super) fn forward_prices(&mut self) {
+        let mut known: Vec<(EntityId, usize, ast::Expr)> = Vec::new();
         for (id, number) in self.forward_numbers.clone() {
             let Decl::Forward { over, value, given, .. } = self.entities[id].decl.clone() else {
                 continue;
             };
             self.stack.push((id, false));
-            let _ = self.forward_price(id, number, &over, &value, &given);
+            let whole = self.forward_price(id, number, &over, &value, &given);
             self.stack.pop();
+            known.extend(whole.map(|()| (id, number, value)));
         }
+        // A price whose expression has no meaning was reported already, and others may rest on it.
+        if known.len() < self.forward_numbers.len() {
+            return;
+        }
+        for (id, number, value) in known {
+            self.looks_ahead(id, number, &value);
+        }
+    }
+
+    /// Refuses a price that rests on itself today where tomorrow is meant: the prime was forgotten.
+    ///
+    /// Today's price in its own expression is not always a mistake: output answers an interest rate, and the rate answers output, both
+    /// today; such a system is solved and judged as it is written. But then tomorrow's output stands there, too. A price
+    /// that only ever meets itself of today has an equation between numbers of one period. So has an expectation in which today's price
+    /// stands and tomorrow's does not; there, a name that is written out counts as it is written, since tomorrow's may stand behind others.
+    fn looks_ahead(&mut self, id: EntityId, number: usize, value: &ast::Expr) {
+        let p = &self.model.ahead.prices[number];
+        let (body, dotted, schedule) = (p.body, p.name.clone(), !p.args.is_empty());
+        let mut written: Option<Span> = None;
+        each_call(value, "expect", &mut |arg| {
+            let (mut today, mut tomorrow) = (None, false);
+            each_name(arg, &mut |name, primed, span| {
+                if dotted == name || dotted.ends_with(&format!(".{name}")) {
+                    tomorrow |= primed;
+                    today = today.or((!primed).then_some(span));
+                }
+            });
+            written = written.or(today.filter(|_| !tomorrow));
+        });
+        let whole = self.leads(&[body], true);
+        let alone = whole.today.contains(&number) && !whole.tomorrow.contains(&number);
+        let inside = self.leads(&[body], false).expects.into_iter().any(|e| {
+            let of = self.leads(&[self.model.ahead.expects[e].of], false);
+            of.today.contains(&number) && !of.tomorrow.contains(&number)
+        });
+        if written.is_none() && !alone && !inside {
+            return;
+        }
+        let (name, declared) = (self.entities[id].name.clone(), self.entities[id].span);
+        self.report(errors::forward_of_today(
+            &name,
+            schedule,
+            written.unwrap_or(value.span),
+            declared,
+        ));
+    }
+
+    /// Which forward prices nodes rest on, of today and of tomorrow, through definitions; `on`: and through other forward prices.
+    fn leads(&self, nodes: &[NodeId], on: bool) -> Leads {
+        let ahead = &self.model.ahead;
+        let mut out = Leads::default();
+        let mut todo: Vec<(NodeId, bool)> = nodes.iter().map(|n| (*n, false)).collect();
+        let mut seen: BTreeSet<(NodeId, bool)> = BTreeSet::new();
+        while let Some((node, tomorrow)) = todo.pop() {
+            if !seen.insert((node, tomorrow)) {
+                continue;
+            }
+            for i in self.b.graph.inputs_below([node]) {
+                match self.b.graph.inputs[i.0 as usize].kind {
+                    InputKind::Forward(k) => {
+                        let first = if tomorrow { &mut out.tomorrow } else { &mut out.today }.insert(k);
+                        if first && (on || tomorrow) {
+                            todo.push((ahead.prices[k].body, tomorrow));
+                        }
+                    }
+                    InputKind::Expected(k) => {
+                        out.expects.insert(k);
+                        todo.push((ahead.expects[k].of, tomorrow));
+                    }
+                    InputKind::Later(k) => todo.push((ahead.later[k].of, true)),
+                    _ => {}
+                }
+            }
+        }
+        out
     }
 
     fn forward_price(
@@ -388,5 +475,47 @@ impl Checker<'_> {
         }
         pinned.push((state, path.span));
         Some(())
+    }
+}
+
+/// Each call of a function named `name` in an expression, by its first argument.
+fn each_call(e: &ast::Expr, name: &str, see: &mut dyn FnMut(&ast::Expr)) {
+    if let ast::ExprKind::Call { name: own, args } = &e.kind
+        && own.text == name
+        && let Some(arg) = args.first()
+    {
+        see(&arg.value);
+    }
+    each_part(e, &mut |part| each_call(part, name, see));
+}
+
+/// Each name that an expression reads or calls, with dots and without primes, whether its last part has a prime, and where it stands.
+fn each_name(e: &ast::Expr, see: &mut dyn FnMut(&str, bool, Span)) {
+    match &e.kind {
+        ast::ExprKind::Path(path) => {
+            let parts: Vec<&str> = path.segments.iter().map(|s| s.name.text.as_str()).collect();
+            let primed = path.segments.last().is_some_and(|s| s.primed);
+            see(&parts.join("."), primed, path.span);
+        }
+        ast::ExprKind::Call { name, .. } => see(&name.text, false, e.span),
+        _ => {}
+    }
+    each_part(e, &mut |part| each_name(part, see));
+}
+
+/// The expressions that an expression is made of.
+fn each_part(e: &ast::Expr, see: &mut dyn FnMut(&ast::Expr)) {
+    use ast::ExprKind as Kind;
+    match &e.kind {
+        Kind::Number { .. } | Kind::Bool(_) | Kind::Inf | Kind::Continuum | Kind::Text(_) | Kind::Path(_) => {}
+        Kind::Call { args, .. } | Kind::Solve { args, .. } => args.iter().for_each(|a| see(&a.value)),
+        Kind::Reduce { body: x, .. } | Kind::Unary { arg: x, .. } | Kind::Normalize(x) | Kind::Paren(x) => see(x),
+        Kind::Array(items) => items.iter().for_each(|i| see(&i.value)),
+        Kind::Binary { lhs: a, rhs: b, .. } | Kind::Range(a, b) => [a, b].into_iter().for_each(|x| see(x)),
+        Kind::If {
+            condition,
+            then,
+            otherwise,
+        } => [condition, then, otherwise].into_iter().for_each(|x| see(x)),
     }
 }

@@ -119,3 +119,20 @@ pub(in crate::check) fn schedule_over_what(name: &str, text: &str, span: Span) -
         .at(span, format!("`{text}` is none: no single state with a prime"))
         .hint("name a state with a prime, as in `forward price q(b') = expect(..)`; of an agent: agent.b'")
 }
+
+pub(in crate::check) fn forward_of_today(name: &str, schedule: bool, span: Span, declared: Span) -> Diagnostic {
+    let d = err(
+        "E0842",
+        format!("`{name}` looks at its own price of today, not of tomorrow"),
+    )
+    .at(span, format!("today's `{name}`"))
+    .and(declared, "a price that looks a period ahead");
+    match schedule {
+        false => d.hint(format!(
+            "write tomorrow's price with a prime: {name}'; where today's is meant beside tomorrow's, read it through a definition"
+        )),
+        true => d.hint(format!(
+            "give what is read tomorrow a name of its own, `let x = {name}(..)`, and write x' in its place; where today's is meant, read it through a definition, too"
+        )),
+    }
+}

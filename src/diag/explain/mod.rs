@@ -115,6 +115,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0835", include_str!("E0835.md")),
     ("E0836", include_str!("E0836.md")),
     ("E0837", include_str!("E0837.md")),
+    ("E0842", include_str!("E0842.md")),
     ("E0843", include_str!("E0843.md")),
     ("E0844", include_str!("E0844.md")),
     ("E0845", include_str!("E0845.md")),
